@@ -26,6 +26,7 @@ from scipy import integrate as scipy_integrate
 from marsdisk import zero_d
 from marsdisk.cache import RunCache
 from marsdisk.classic.imex import StepCollapse, integrate_imex
+from marsdisk.classic.scheme import classic_disk
 from marsdisk.config import RunConfig, load_config
 from marsdisk.physics.constants import YEAR
 from marsdisk.physics.grid import Array
@@ -48,7 +49,9 @@ from marsdisk.solver.drivers import (
 from marsdisk.solver.eights import no_tiles, vector
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.integrate import integrate
+from marsdisk.solver.methods import RODAS5P, RosenbrockMethod
 from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, scratch_for
+from marsdisk.solver.trajectory import Trajectory
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -97,7 +100,6 @@ class Problem(NamedTuple):
     """Arguments of the integrator, except the method."""
 
     c0: Array
-    sizes: Array
     terms: CollisionTerms
     drivers: Drivers
     limits: Limits
@@ -153,16 +155,18 @@ Solve = Callable[[Array | None], Array]
 
 def problem_of(config: RunConfig) -> tuple[Problem, RunResult]:
     """Return what a run of ``config`` hands to the integrator, and its result."""
-    seen: list[tuple[Any, ...]] = []
+    seen: list[Problem] = []
 
-    def watching(*arguments: Any) -> Any:
-        seen.append(arguments)
-        return integrate(*arguments)
+    def watching(
+        c0: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod
+    ) -> Trajectory:
+        seen.append(Problem(c0, terms, drivers, limits))
+        return integrate(c0, terms, drivers, limits, method)
 
     zero_d.ensure_compiled()
     with mock.patch.object(zero_d, "integrate", watching):
         result = zero_d.run_zero_d(config)
-    return Problem(*seen[0][:5]), result
+    return seen[0], result
 
 
 def bins_and_loss(y: Array) -> Array:
@@ -178,7 +182,7 @@ def ours(problem: Problem, rtol: float, atol: float) -> Solve:
     solvers use.
     """
     limits = problem.limits._replace(rtol=rtol, atol=atol)
-    arguments = (problem.c0, problem.terms, problem.drivers, limits, zero_d.RODAS5P)
+    arguments = (problem.c0, problem.terms, problem.drivers, limits, RODAS5P)
 
     def solve(times: Array | None) -> Array:
         path = integrate(*arguments)
@@ -293,7 +297,7 @@ def classic(config: RunConfig, problem: Problem, outer_steps: int) -> Solve:
     """
     derived = derive(config)
     cache = RunCache()
-    disk = zero_d.classic_disk(config, derived, disk_at_start(config, cache))
+    disk = classic_disk(config, derived, disk_at_start(config, cache))
     dt = problem.limits.t_end / outer_steps
     max_substeps = max(CLASSIC_STEPS // outer_steps, 2)
 
@@ -508,7 +512,7 @@ def all_cases() -> list[Case]:
         "numerics": {"t_end_years": until_stop / YEAR},
     }
     return [
-        new_case("melt, 2 yr", shipped("melt", {"optical_depth.tau_stop": None})),
+        new_case("melt, 2 yr", shipped("melt_simple", {"optical_depth.tau_stop": None})),
         new_case(
             f"baseline to its stop ({1e3 * until_stop:.2f} ms)", shipped("baseline", without_stop)
         ),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.states import State
 from ..results.columns import Columns, adds_up, coded
 from ..results.notes import Notes
 from ..results.rerun import RecordedRuns
@@ -183,6 +184,14 @@ class Data:
         """Whether a parameter is no axis itself but determined by one."""
         axes = self.axes
         return name not in axes and any(self.follows(name, axis) for axis in axes)
+
+    def values(self, name: str, runs: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the values of a column; numbers that are results are NaN for unfinished runs."""
+        values = self.columns[name][runs]
+        if name not in self.scalars or values.dtype.kind not in "iuf":
+            return values
+        is_done = self.columns["status"][runs] == State.DONE.word
+        return np.where(is_done, values, np.nan)
 
     def array(self, name: str) -> NDArray[Any]:
         """Return a whole array (run, ...)."""

@@ -36,7 +36,7 @@ class Command:
             In the order of the command, each a word whatever is in it.
         **options : object
             Options by name, with ``_`` for ``-``: True for one without a value, a list for one that
-            is repeated.
+            is repeated; False or None leaves it out.
 
         Examples
         --------
@@ -73,6 +73,8 @@ def _words(options: Mapping[str, object]) -> Iterator[str]:
     """Yield the words of options."""
     for name, given in options.items():
         option = f"--{name.replace('_', '-')}"
+        if given is None or given is False:
+            continue
         if given is True:
             yield option
             continue

@@ -2,8 +2,8 @@
 
 A number that was typed and one that was computed, such as 0.3 and 0.1 + 0.2, differ in bits that
 nobody means. Two numbers are the same here if they round to the same decimal number of
-:data:`DIGITS` significant digits. So "the same" is transitive, and rounded numbers can be keys of
-a dictionary.
+:data:`DIGITS` significant digits; whole numbers, such as seeds, if they are equal. So "the same"
+is transitive, and rounded numbers can be keys of a dictionary.
 """
 
 import sys
@@ -49,9 +49,10 @@ def identity(value: Any) -> Hashable:
     Returns
     -------
     hashable
-        A number rounded, and any other value as it is.
+        A number with a fraction or an exponent rounded, and any other value as it is: seeds and
+        counts are exact.
     """
-    if is_number(value) and abs(value) <= sys.float_info.max:
+    if isinstance(value, float) and abs(value) <= sys.float_info.max:
         return rounded(value)
     key: Hashable = value
     return key
@@ -93,9 +94,11 @@ def equal(a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
     >>> equal([0.3, 0.1 + 0.2, 0.4], 0.3)
     array([ True,  True, False])
     """
-    left, right = np.broadcast_arrays(
-        np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    )
+    left, right = np.broadcast_arrays(np.asarray(a), np.asarray(b))
+    if left.dtype.kind in "iu" and right.dtype.kind in "iu":
+        return np.array(left == right)
+    left = left.astype(np.float64)
+    right = right.astype(np.float64)
     is_equal = np.array(left == right)
     with np.errstate(invalid="ignore", over="ignore"):
         is_near = np.abs(left - right) <= MAX_DISTANCE * np.abs(left)

@@ -172,7 +172,8 @@ def _is_among(value: Any, planned: NDArray[Any]) -> bool:
     if is_number(value) and planned.dtype.kind in "fiu":
         is_null = value != value and np.isnan(planned).any()
         return bool(is_null or equal(planned, value).any())
-    return bool((planned.astype(object) == value).any())
+    # a store has texts where the values of a key differ in type
+    return str(value) in map(str, planned.tolist())
 
 
 def _nearest(value: Any, planned: NDArray[Any]) -> str:

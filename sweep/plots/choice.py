@@ -91,7 +91,7 @@ class Choice:
             runs = runs[columns[axis][runs] == ring]
             selection = replace(selection, is_of_rings=True)
         if not runs.size:
-            command = Command.sweep("show", "STORE", **({"where": where} if where else {}))
+            command = Command.sweep("show", "STORE", where=where or None)
             raise StoreError(f"no run is left to show; see: {command}")
         return cls(selection.only(runs), page)
 

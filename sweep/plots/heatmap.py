@@ -160,34 +160,23 @@ def _choose_axes(
 def _read_panels(axes: _HeatmapAxes, name: str) -> list[Cells]:
     """Read the cells of each panel; all panels have the same grid."""
     choice = axes.choice
-    xs = choice.values(axes.x)
-    ys = choice.values(axes.y)
+    columns = choice.selection.columns
     panels = []
     for value in axes.panels:
         fixed = {axes.over: value} if axes.over else {}
         panel = cells(
-            choice.store, name, axes.x, axes.y, fixed, among=choice.runs, over=axes.summed
+            choice.store,
+            name,
+            axes.x,
+            axes.y,
+            fixed,
+            among=choice.runs,
+            over=axes.summed,
+            columns=columns,
+            one_grid=True,
         )
-        panels.append(_on_grid(panel, xs, ys))
+        panels.append(panel)
     return panels
-
-
-def _on_grid(panel: Cells, x: list[Any], y: list[Any]) -> Cells:
-    """Return the cells of a panel on the grid of all panels."""
-    index = np.ix_([y.index(value) for value in panel.y], [x.index(value) for value in panel.x])
-
-    def spread(values: NDArray[Any], fill: Any) -> NDArray[Any]:
-        grid = np.full((len(y), len(x)), fill, dtype=values.dtype)
-        grid[index] = values
-        return grid
-
-    return Cells(
-        x,
-        y,
-        run=spread(panel.run, -1),
-        value=spread(panel.value, np.nan),
-        state=spread(panel.state, State.UNUSED),
-    )
 
 
 def _are_scattered(panels: Sequence[Cells], runs: int) -> bool:

@@ -14,6 +14,7 @@ from marsdisk.physics.constants import YEAR
 
 from ..common.errors import StoreError
 from ..common.states import LOOKS, State
+from ..common.text import counted
 from ..results.columns import adds_up, stopped_early
 from ..store import layout
 from ..store.store import Store
@@ -156,7 +157,7 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
             Patch(
                 facecolor="white",
                 edgecolor="0.6",
-                label=f"white: after the end ({early} rings stopped early)",
+                label=f"white: after the end ({counted(early, 'ring')} {State.EARLY.word})",
             )
         )
     return ScalarMappable(norm, CMAP), patches

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..common.errors import StoreError
-from ..common.text import text
+from ..common.text import counted, text
 from ..results.columns import Columns, label
 from ..results.notes import Notes
 from ..store.store import Store
@@ -67,7 +67,7 @@ def runs_table(
     }
     heads = {name: label(columns.store, name) for name in content}
     noted = Notes.of(columns.store, shown).noted
-    marks = np.where(np.isin(shown, noted), MARK, "")
+    marks = np.where(np.isin(shown, noted), MARK, " " * len(MARK))
     run_width = max(len("run"), len(f"{shown.max(initial=0)}{MARK}"))
     free = width - run_width - BORDER_WIDTH - 1
     least = {name: _least_width(cells, heads[name]) for name, cells in content.items()}
@@ -90,9 +90,9 @@ def runs_table(
         table.add_row(f"{run}{marks[i]}", *(content[name][i] for name in fitting))
     notes = list[str]()
     if noted.size:
-        notes.append(f"{MARK.strip()} runs with notes")
+        notes.append(f"{MARK.strip()} has notes; see below")
     if runs.size > rows:
-        notes.append(f"{runs.size - rows} runs more; --rows shows them")
+        notes.append(f"{counted(runs.size - rows, 'more run')}; --rows shows them")
     left_out = ", ".join(name for name in content if name not in fitting)
     if left_out:
         notes.append(f"no room for {left_out}; choose with --columns, or widen the terminal")

@@ -12,7 +12,7 @@ from ..common.states import State
 from ..store import layout
 from ..store.cases import cases as cases_of
 from ..store.store import Store
-from .columns import Columns, coded, ended_early, equal, runs_of
+from .columns import Columns, coded, ended_early, equal, labels, runs_of
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def cells(
     among: NDArray[np.int64] | None = None,
     over: str | None = None,
     columns: Columns | None = None,
+    one_grid: bool = False,
 ) -> Cells:
     """Lay out a scalar over two parameters.
 
@@ -70,11 +71,14 @@ def cells(
         Axis to sum over, such as rings. A cell is done when the runs of all its values are.
     columns : Columns, optional
         Of the store, if some are read already.
+    one_grid : bool
+        Whether values of ``x`` and ``y`` are those of all chosen runs, whatever is fixed, as
+        panels of one figure need.
 
     Returns
     -------
     Cells
-        Their values of ``x`` and ``y`` are those of the chosen runs.
+        Their values of ``x`` and ``y`` are those of the chosen runs that have the fixed values.
 
     Raises
     ------
@@ -91,9 +95,11 @@ def cells(
     is_fixed = np.ones(runs.size, np.bool_)
     for key, value in fixed.items():
         is_fixed &= equal(values_of(key), value)
-    is_chosen = is_fixed & np.isin(runs, among)
-    along_x = _Dimension.of(values_of(x), is_chosen)
-    along_y = _Dimension.of(values_of(y), is_chosen)
+    is_among = np.isin(runs, among)
+    is_chosen = is_fixed & is_among
+    has_label = is_among if one_grid else is_chosen
+    along_x = _Dimension.of(values_of(x), has_label)
+    along_y = _Dimension.of(values_of(y), has_label)
     along_parts = _Dimension.of(values_of(over) if over else np.zeros(runs.size), is_chosen)
     indices = (along_y.index, along_x.index, along_parts.index)
     shape = (len(along_y.labels), len(along_x.labels), len(along_parts.labels))
@@ -132,13 +138,13 @@ def cells(
 class _Dimension:
     """One dimension of the cells: its labels, and where each case stands."""
 
-    labels: list[Any]  #: of the chosen cases
-    index: NDArray[np.int64]  #: (cases,), -1 of a label that no chosen case has
+    labels: list[Any]  #: of some cases
+    index: NDArray[np.int64]  #: (cases,), -1 of a value that none of these has
 
     @classmethod
-    def of(cls, values: NDArray[Any], is_chosen: NDArray[np.bool_]) -> "_Dimension":
+    def of(cls, values: NDArray[Any], has_label: NDArray[np.bool_]) -> "_Dimension":
         labels, codes = coded(values)
-        used = np.unique(codes[is_chosen])
+        used = np.unique(codes[has_label])
         index = np.full(len(labels), -1)
         index[used] = np.arange(used.size)
         return cls([labels[code] for code in used.tolist()], index[codes])
@@ -213,9 +219,9 @@ def _cases(
 
 def _differing(store: Store, run: int, other_run: int, ignored: set[str]) -> str:
     """Return the names of the parameters in which two runs differ."""
-    names = [
-        key
-        for key in store.parameters
-        if key not in ignored and store.rows(key, run) != store.rows(key, other_run)
-    ]
+    names = list[str]()
+    for key in store.parameters:
+        values = labels(store, key)
+        if key not in ignored and values[run] != values[other_run]:
+            names.append(key)
     return ", ".join(names) or "another parameter"

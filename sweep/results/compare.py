@@ -1,5 +1,6 @@
 """Comparison of two stores: which runs differ, by how much, and what their origins differ in."""
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from ..common.floats import rounded, same
-from ..common.text import STOP_LABELS, text
+from ..common.floats import identity, same
+from ..common.text import STOP_LABELS, counted, text
 from ..store import layout
 from ..store.schema import ArraySpec
 from ..store.store import Store
@@ -147,11 +148,15 @@ def _matched_runs(a: Store, b: Store) -> tuple[NDArray[np.int64], int]:
     swept_keys = list({**b.keys, **a.keys})
     values_a = _parameter_values(a, swept_keys)
     values_b = _parameter_values(b, swept_keys)
-    run_of_values = {values_b[run]: run for run in runs_b if run not in matched_b}
+    # old stores may have several runs with values that are the same to 12 digits
+    runs_of_values = dict[Any, deque[int]]()
+    for run in runs_b:
+        if run not in matched_b:
+            runs_of_values.setdefault(values_b[run], deque()).append(run)
     by_values = list[tuple[int, int]]()
     for run in runs_a:
-        if run not in matched_a and values_a[run] in run_of_values:
-            by_values.append((run, run_of_values.pop(values_a[run])))
+        if run not in matched_a and runs_of_values.get(values_a[run]):
+            by_values.append((run, runs_of_values[values_a[run]].popleft()))
     pairs = np.array(sorted([*by_id, *by_values]), dtype=np.int64).reshape(-1, 2)
     return pairs, len(by_id)
 
@@ -186,9 +191,7 @@ def _comparable(value: Any) -> Any:
     """
     if value is None or value != value:
         return "None"
-    if isinstance(value, int | float):
-        return rounded(value)
-    return str(value)
+    return identity(value) if isinstance(value, int | float) else str(value)
 
 
 def _base_value(store: Store, key: str) -> Any:
@@ -391,13 +394,12 @@ def _report_on_runs(comparison: Comparison) -> Iterator[str]:
     pairs = len(comparison.pairs)
     by_run_id = comparison.by_run_id
     yield (
-        f"{pairs} runs are in both: {by_run_id} with the same run_id,"
+        f"{counted(pairs, 'run')} in both: {by_run_id} with the same run_id,"
         f" {pairs - by_run_id} with the same parameters"
     )
     for store, runs in zip("AB", comparison.only, strict=True):
         if runs:
-            plural = "s" if len(runs) > 1 else ""
-            yield f"{len(runs)} only in {store}: run{plural} {_listed(runs)}"
+            yield f"{counted(len(runs), 'run')} only in {store}: {_listed(runs)}"
     for (state_a, state_b), pairs_of_states in comparison.states.items():
         runs_listed = _listed([_pair(*pair) for pair in pairs_of_states])
         yield f"{state_a} in A, {state_b} in B: {runs_listed}"
@@ -407,7 +409,8 @@ def _report_on_arrays(comparison: Comparison, rtol: float, rows: int) -> Iterato
     if comparison.differences:
         yield _differences_table(comparison.differences[:rows], rtol)
         if len(comparison.differences) > rows:
-            yield f"and {len(comparison.differences) - rows} arrays more; --rows shows them"
+            hidden = counted(len(comparison.differences) - rows, "more array")
+            yield f"and {hidden}; --rows shows them"
     if comparison.numerics:
         yield f"solver statistics differ: {', '.join(comparison.numerics)}"
     for store, summary in zip("AB", comparison.notes, strict=True):

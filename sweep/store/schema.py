@@ -215,8 +215,8 @@ def read_arrays(
     required = {variable.name for variable in layout.variables(shared_grid=True, schema=version)}
     possible = layout.variables(shared_grid=True, parts=layout.OPTIONAL, schema=version)
     variables = {variable.name: variable for variable in possible}
-    names = {*coordinates, *required, "s", *layout.INDEXES}
-    names.update(name for name in list(descriptions)[: MAX_ARRAYS + 1] if name)
+    present = [name for name in descriptions if name]
+    names = {*coordinates, *required, "s", *layout.INDEXES, *present[:MAX_ARRAYS]}
     arrays = {}
     problems = {}
     for name in sorted(names):
@@ -229,7 +229,7 @@ def read_arrays(
             arrays[name] = spec
         except ValueError as error:
             problems[name] = str(error)
-    if len(descriptions) > MAX_ARRAYS:
+    if len(present) > MAX_ARRAYS:
         problems["the store"] = f"has more than {MAX_ARRAYS} arrays"
     return arrays, problems
 

@@ -16,6 +16,7 @@ from marsdisk.config.yaml_file import yaml_text
 
 from ..common.addresses import LOOPBACK
 from ..common.errors import ClusterError
+from ..common.text import counted
 from .base import ENVIRONMENT, LOOPBACK_WORKER, WORKER_SETTINGS, Cluster, security
 from .profiles import Adapt, JobsProfile, KubernetesProfile, Profile
 
@@ -127,7 +128,7 @@ class Jobs(Cluster):
             count = sum(self._is_in_queue(job_id) for job_id in self._absent().values())
             self._waiting = ""
             if count:
-                self._waiting = f"{count} job{'s' if count > 1 else ''} in the queue"
+                self._waiting = f"{counted(count, 'job')} in the queue"
             self._query_time = time.monotonic()
         return self._waiting
 

@@ -131,7 +131,7 @@ def test_very_many_runs_are_looked_at_without_waiting_for_all_of_them(
     expect(page.get_by_text("516 of 100000 runs. The first 500 are shown")).to_be_visible()
     assert len(saved_rows(page)) == 516
     button(page, "Parallel").click()
-    expect(page.get_by_text("516 runs. 516 without a value of M_loss, dashed.")).to_be_visible()
+    expect(page.get_by_text("516 runs. 516 runs without M_loss, dashed.")).to_be_visible()
 
 
 @pytest.mark.thorough

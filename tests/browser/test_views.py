@@ -79,7 +79,7 @@ def test_what_is_made_ahead_is_not_seen_and_is_of_now_when_it_is_opened(
     page.get_by_label("only runs where").press("Enter")
     expect(page.get_by_text("8 of 12 runs.")).to_be_visible()
     button(page, "Parallel").click()
-    expect(page.get_by_text("8 runs. 2 without a value of M_loss, dashed.")).to_be_visible()
+    expect(page.get_by_text("8 runs. 2 runs without M_loss, dashed.")).to_be_visible()
 
 
 def test_what_cannot_be_made_ahead_is_told_to_who_opens_it(
@@ -165,7 +165,7 @@ def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(
     page = open_page(faulty)
     dataset = sweep.open_store(faulty)
     button(page, "Parallel").click()
-    expect(page.get_by_text("12 runs. 2 without a value of M_loss, dashed.")).to_be_visible()
+    expect(page.get_by_text("12 runs. 2 runs without M_loss, dashed.")).to_be_visible()
     failed = drawn(page, "parallel", 0)
     pieces = drawn(page, "parallel", 1)
     assert _lines(failed, "y0").shape == (2, 2)  # they end before the result

@@ -67,14 +67,14 @@ class SeriesView:
         self.runs = runs
         times = [self.data.row("t", run) / YEAR for run in runs]
         time = Scale.of(np.concatenate(times) if times else np.empty(0))
-        xs = [time.place(t) for t in times]
+        xs = [time.positions_of(t) for t in times]
         set_range(self.time, *time.ends(0.01))
         for name, figure in self.figures.items():
             values = [self.data.row(name, run) for run in runs]
             scale = Scale.of(np.concatenate(values) if values else np.empty(0))
             # A line breaks where its time has no position.
             ys = [
-                np.where(np.isfinite(x), scale.place(value), np.nan)
+                np.where(np.isfinite(x), scale.positions_of(value), np.nan)
                 for x, value in zip(xs, values, strict=True)
             ]
             self.sources[name].data = {"xs": xs, "ys": ys, "colour": colours}

@@ -160,15 +160,15 @@ class SizesView:
             density = shown.density[snapshot]
             s_blow = shown.s_blow[snapshot]
             colour = self.colours[i]
-            xs.append(self.across.place(shown.s))
+            xs.append(self.across.positions_of(shown.s))
             drawn = np.where(density >= self.scale.low * 0.999, density, np.nan)
-            ys.append(self.scale.place(drawn))
+            ys.append(self.scale.positions_of(drawn))
             words.append(
                 f"<span class='chip' style='background:{colour}'></span>run {shown.run} at"
                 f" {number(shown.t[snapshot], 3)} yr, s_blow = {number(s_blow, 3)} m"
             )
             if np.isfinite(s_blow) and s_blow > 0.0:
-                location = float(self.across.place(s_blow))
+                location = float(self.across.positions_of(s_blow))
                 self.s_blow_lines[i].update(line_color=colour, location=location, visible=True)
         self.source.data = {"xs": xs, "ys": ys, "colour": self.colours[: len(xs)]}
         if self.distributions:

@@ -195,7 +195,7 @@ class CellsFigure:
         self.bar.visible = bool(np.isfinite(cells.value).any())
         ny, nx = cells.run.shape
         self.source.data = {
-            "shade": [scale.place(cells.value).astype(np.float32)],
+            "shade": [scale.positions_of(cells.value).astype(np.float32)],
             "value": [cells.value],
             "run": [cells.run.astype(np.int32)],
             "state": [cells.state],

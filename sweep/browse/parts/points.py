@@ -21,7 +21,7 @@ from .style import ABSENT, ALARM, COLOURS, INK, plot, set_axis, set_range
 #: Stands for the scalar itself on the vertical axis; no array can have this name.
 VALUE = "\u0000value"
 #: Points that a browser moves without delay.
-MOST = 20_000
+MAX_POINTS_DRAWN = 20_000
 #: Numbers of which each gets its tick.
 MAX_NUMBER_TICKS = 6
 MAX_TEXT_TICKS = 12
@@ -57,17 +57,22 @@ class Axis:
         The parameter.
     scale : Scale
         From values, or from the indices of texts, to positions.
-    place : numpy.ndarray
-        Positions of the runs, shape (runs,).
+    positions : (runs,) array of float
+        Of the runs; NaN where one has no value.
     ticks : list of (float, str)
         Positions and labels.
+    zero : float or None
+        Position of zeros where the scale, being logarithmic, has none.
+    is_text : bool
+        Whether values are texts.
     """
 
     name: str
     scale: Scale
-    place: NDArray[np.float64]
+    positions: NDArray[np.float64]
     ticks: list[tuple[float, str]]
-    zero: float | None = None  #: position of zeros, which a logarithmic scale has none for
+    zero: float | None = None
+    is_text: bool = False
 
     def ends(self, margin: float = 0.0) -> tuple[float, float]:
         """Return the positions of the lowest and the highest value, with a margin at both."""
@@ -77,33 +82,33 @@ class Axis:
     @classmethod
     def of(cls, data: Data, name: str, runs: NDArray[np.int64]) -> "Axis":
         """Return the axis of a parameter."""
-        values = data.columns[name][runs]
+        values = data.values(name, runs)
         if values.dtype.kind in "iuf":
-            return cls._of_numbers(name, values)
+            return cls.of_numbers(name, values, Scale.of(values))
         labels, codes = data.coded(name)
         scale = Scale(log=False, low=0.0, high=float(max(len(labels) - 1, 0)))
         step = -(-len(labels) // MAX_TEXT_TICKS)
         ticks = [(float(i), shown(labels[i], 18)) for i in range(0, len(labels), step)]
-        return cls(name, scale, codes[runs].astype(float), ticks)
+        return cls(name, scale, codes[runs].astype(float), ticks, is_text=True)
 
     @classmethod
-    def _of_numbers(cls, name: str, values: NDArray[Any]) -> "Axis":
-        scale = Scale.of(values)
-        places = scale.place(values)
+    def of_numbers(cls, name: str, values: NDArray[Any], scale: Scale) -> "Axis":
+        """Return the axis of numbers on a scale."""
+        positions = scale.positions_of(values)
         is_zero = values == 0.0
         zero = None
         ticks = []
         if scale.log and is_zero.any():
             low, high = scale.ends()
             zero = low - GAP_OF_ZERO * (high - low)
-            places = np.where(is_zero, zero, places)
+            positions = np.where(is_zero, zero, positions)
             ticks.append((zero, "0"))
-        distinct = np.unique(values[np.isfinite(places) & ~(is_zero & scale.log)])
+        distinct = np.unique(values[np.isfinite(positions) & ~(is_zero & scale.log)])
         if distinct.size > MAX_NUMBER_TICKS:
-            return cls(name, scale, places, [*ticks, *scale.ticks(7, 0.04)], zero)
-        for position, value in zip(scale.place(distinct), distinct.tolist(), strict=True):
+            return cls(name, scale, positions, [*ticks, *scale.ticks(7, 0.04)], zero)
+        for position, value in zip(scale.positions_of(distinct), distinct.tolist(), strict=True):
             ticks.append((float(position), shown(value)))
-        return cls(name, scale, places, ticks, zero)
+        return cls(name, scale, positions, ticks, zero)
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ class Points:
 
     @classmethod
     def of(cls, data: Data, runs: NDArray[np.int64], x: str, y: str, name: str) -> "Points":
-        """Return the points of at most :data:`MOST` runs, drawn at random.
+        """Return the points of at most :data:`MAX_POINTS_DRAWN` runs, drawn at random.
 
         Parameters
         ----------
@@ -138,7 +143,7 @@ class Points:
         Points
             Their values are NaN where a run is not done.
         """
-        chosen = drawn_at_random(runs, MOST)
+        chosen = drawn_at_random(runs, MAX_POINTS_DRAWN)
         status = data.columns["status"][chosen].astype(object)
         is_done = status == State.DONE.word
         state = np.full(chosen.size, State.PENDING, dtype=np.uint8)
@@ -148,7 +153,7 @@ class Points:
         return cls(
             run=chosen,
             name=name,
-            value=np.where(is_done, data.columns[name][chosen], np.nan).astype(np.float64),
+            value=data.values(name, chosen).astype(np.float64),
             state=state,
             x=Axis.of(data, x, chosen),
             y=None if y == VALUE else Axis.of(data, y, chosen),
@@ -170,7 +175,8 @@ class Points:
         words = f": {', '.join(parts)}" if parts else ", all done"
         more = ""
         if self.left_out:
-            more = f", drawn at random; {self.left_out} more are not drawn, a filter brings them"
+            hidden = counted(self.left_out, "more run")
+            more = f", a random sample; {hidden} not drawn (filter to see them)"
         return f"{counted(self.run.size, 'run')}{words}{more}"
 
     def table(self, data: Data) -> dict[str, list[Any]]:
@@ -249,19 +255,15 @@ class PointsFigure:
         self.bar.visible = is_coloured
         set_colours(self.mapper, self.bar, scale)
         margin = 0.04
-        shade = scale.place(points.value)
-        if points.y is not None:
-            y = points.y.place
-            y_ends = points.y.ends(margin)
-            y_ticks = points.y.ticks
-            y_label = self.data.with_unit(points.y.name)
-        else:
+        shade = scale.positions_of(points.value)
+        upright = points.y or Axis.of_numbers(points.name, points.value, scale)
+        y_ends = upright.ends(margin)
+        y = upright.positions
+        if not is_coloured:
             # Runs without a value stand on the lower edge.
-            y = np.where(np.isfinite(shade), shade, scale.ends(margin)[0])
-            y_ends = scale.ends(margin)
-            y_ticks = scale.ticks(7, margin)
-            y_label = self.data.with_unit(points.name)
-        self._x = points.x.place
+            y = np.where(np.isfinite(y), y, y_ends[0])
+        y_label = self.data.with_unit(upright.name)
+        self._x = points.x.positions
         self._y = y
         states = points.states_on(scale)
         for state, source in self.sources.items():
@@ -284,7 +286,7 @@ class PointsFigure:
         figure.title.text = plain(title, 110)
         x_label = self.data.with_unit(points.x.name)
         set_axis(figure.xaxis[0], points.x.ticks, plain(x_label, 50))
-        set_axis(figure.yaxis[0], y_ticks, plain(y_label, 50))
+        set_axis(figure.yaxis[0], upright.ticks, plain(y_label, 50))
         set_range(figure.x_range, *points.x.ends(margin))
         set_range(figure.y_range, *y_ends)
 

@@ -67,7 +67,7 @@ class Scale:
             return cls(log=False, low=0.0, high=1.0)
         return cls(log, float(shown.min()), float(shown.max()))
 
-    def place(self, values: NDArray[Any]) -> NDArray[np.float64]:
+    def positions_of(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return the positions of values, NaN where a value has none."""
         values = np.asarray(values, dtype=np.float64)
         if not self.log:

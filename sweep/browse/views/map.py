@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...common.errors import StoreError
 from ...common.states import State
+from ...common.text import counted
 from ...results.cells import Cells, cells
 from ..data import RUN
 from ..parts import csv_text
@@ -297,7 +298,7 @@ class MapView:
             scale = self._scale(self.drawn.value)
             lines.append(self.drawn.in_words(scale) + ".")
         if left_out:
-            lines.append(f"{left_out} included runs lie on no axis; see the table of runs.")
+            lines.append(f"{counted(left_out, 'included run')} on no axis; see the table of runs.")
         return f"<p class='faint'>{' '.join(lines)}</p>"
 
     def _remarks_on_rings(self) -> list[str]:
@@ -369,4 +370,4 @@ def _count_cells(grid: Cells, *, log: bool) -> str:
     counts = {state.word: int(marked.sum()) for state, marked in grid.marked(log=log).items()}
     parts = [f"{count} {word}" for word, count in counts.items() if count]
     states = f": {', '.join(parts)}" if parts else ", all done"
-    return f"{grid.run.size} cells{states}."
+    return f"{counted(grid.run.size, 'cell')}{states}."

@@ -1,5 +1,6 @@
 """Parallel coordinates: a line for each run across all parameters that differ and one result."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ MAX_CLICK_DISTANCE = 0.02
 
 
 @dataclass(frozen=True)
-class _Upright:
+class Upright:
     """One of the upright axes, from 0 at its lowest value to 1 at its highest."""
 
     axis: Axis
@@ -62,26 +63,37 @@ class _Upright:
     def heights(self) -> NDArray[np.float64]:
         """Return the heights of the runs."""
         low, high = self.ends
-        return (self.axis.place - low) / (high - low)
+        return (self.axis.positions - low) / (high - low)
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return heights and labels."""
         low, high = self.ends
         ticks = self.axis.ticks
-        if self.axis.scale.log or len(ticks) > TICKS:
+        is_crowded = len(ticks) > TICKS and not self.axis.is_text
+        if self.axis.scale.log or is_crowded:
             ticks = self.axis.scale.ticks(TICKS)
             if self.axis.zero is not None:
                 ticks = [(self.axis.zero, "0"), *ticks]
         return [((position - low) / (high - low), text) for position, text in ticks]
 
-    def value_at(self, height: float) -> float:
-        """Return the number at a height."""
+    def between(self, lower: float, upper: float) -> tuple[str, str]:
+        """Return the lowest and the highest number between two heights, as people write them."""
         low, high = self.ends
-        position = low + height * (high - low)
+        lowest = low + lower * (high - low)
+        highest = low + upper * (high - low)
         if not self.axis.scale.log:
-            return float(position)
-        is_below = self.axis.zero is not None and position < self.axis.scale.ends()[0]
-        return 0.0 if is_below else float(10.0**position)
+            # to a thousandth of the axis
+            digits = max(4, 4 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low))))
+            return f"{lowest:.{digits}g}", f"{highest:.{digits}g}"
+        least = self.axis.scale.ends()[0]
+        zero = self.axis.zero
+        has_zero = zero is not None and lowest <= zero
+        has_others = zero is None or highest >= least
+        # between zero and the smallest other number there is nothing
+        return (
+            "0" if has_zero else f"{10.0 ** max(lowest, least):.4g}",
+            f"{10.0**highest:.4g}" if has_others else "0",
+        )
 
 
 class ParallelView:
@@ -147,7 +159,7 @@ class ParallelView:
             apart(self.figure),
             foot(self.note, downloads(page, [self.figure], self._csv, "-parallel")),
         )
-        self._uprights: list[_Upright] = []
+        self._uprights: list[Upright] = []
         self._runs = np.arange(0)
         self._heights = np.empty((0, 0))
 
@@ -156,15 +168,14 @@ class ParallelView:
         name = self.name.value
         self._runs = drawn_at_random(self.page.runs, MAX_LINES_DRAWN)
         names = self._names()
-        self._uprights = [_Upright(Axis.of(self.data, axis, self._runs)) for axis in [*names, name]]
+        self._uprights = [Upright(Axis.of(self.data, axis, self._runs)) for axis in [*names, name]]
         self._heights = np.array([upright.heights() for upright in self._uprights])
         scale = self._uprights[-1].axis.scale
-        values = self.data.columns[name][self._runs]
-        shade = scale.place(values)
+        values = self.data.values(name, self._runs)
+        shade = scale.positions_of(values)
         set_colours(self.mapper, self.bar, scale)
         done = np.isfinite(shade)
-        is_done = self.data.columns["status"][self._runs] == State.DONE.word
-        zero = is_done & ~done & (values == 0.0)
+        zero = ~done & (values == 0.0)
         self.bar.visible = bool(done.any())
         segments: dict[str, Any] = _segments(self._heights[:, done])
         segments["shade"] = np.tile(shade[done], len(names))
@@ -221,18 +232,19 @@ class ParallelView:
     ) -> None:
         sentences = [f"{counted(self._runs.size, 'run')}."]
         if zero.any():
-            sentences.append(f"{zero.sum()} with {name} zero, grey.")
+            sentences.append(f"{counted(int(zero.sum()), 'run')} with {name} = 0, grey.")
         if without_value.any():
-            sentences.append(f"{without_value.sum()} without a value of {name}, dashed.")
+            sentences.append(f"{counted(int(without_value.sum()), 'run')} without {name}, dashed.")
         hidden_runs = self.page.runs.size - self._runs.size
         if hidden_runs:
             sentences.append(
-                f"They were drawn at random; {hidden_runs} more are not shown: a filter brings"
-                " them."
+                f"They are a random sample; {counted(hidden_runs, 'more run')} not drawn (filter to"
+                " see them)."
             )
         hidden_parameters = len(self.data.varying) - parameter_count
         if hidden_parameters > 0 and parameter_count == MOST_AXES:
-            sentences.append(f"{hidden_parameters} more parameters are not drawn.")
+            hidden = counted(hidden_parameters, "more parameter")
+            sentences.append(f"{hidden} not drawn.")
         sentences.append("Draw a box over an axis to filter, click a line to choose it.")
         self.note.text = f"<p class='faint'>{' '.join(sentences)}</p>"
 
@@ -260,10 +272,11 @@ class ParallelView:
             conditions = [self._condition(upright, low, high) for upright in crossed]
             self.page.narrow(" and ".join(conditions))
 
-    def _condition(self, upright: _Upright, low: float, high: float) -> str:
+    def _condition(self, upright: Upright, low: float, high: float) -> str:
         name = upright.axis.name
         if self.data.columns[name].dtype.kind in "iuf":
-            return f"{upright.value_at(low):.4g} <= {name} <= {upright.value_at(high):.4g}"
+            lowest, highest = upright.between(low, high)
+            return f"{lowest} <= {name} <= {highest}"
         heights = upright.heights()
         inside = (low <= heights) & (heights <= high)
         labels = dict.fromkeys(self.data.columns[name][self._runs][inside].tolist())

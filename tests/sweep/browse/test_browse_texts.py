@@ -49,7 +49,7 @@ def test_a_scale_is_logarithmic_where_positive_values_span_more_than_a_decade(
     assert scale.log is log
     low, high = scale.ends()
     assert low < high
-    places = scale.place(np.array(values))
+    places = scale.positions_of(np.array(values))
     assert ((low - 1e-12 <= places) & (places <= high + 1e-12))[np.isfinite(places)].all()
     assert np.isfinite(places).sum() == sum(
         value > 0.0 if log else math.isfinite(value) for value in values

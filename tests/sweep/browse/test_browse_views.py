@@ -1,5 +1,6 @@
 """What single views of the page draw and say, without a browser."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,14 +40,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
         (
             3,
             [1, 2, 3],
-            "3 runs, all done, drawn at random; 1 more are not drawn, a filter brings them",
+            "3 runs, all done, a random sample; 1 more run not drawn (filter to see them)",
         ),
     ],
 )
 def test_each_run_is_a_point_up_to_a_limit_above_which_some_are_left_out(
     data: Data, monkeypatch: pytest.MonkeyPatch, max_points: int, drawn: list[int], words: str
 ) -> None:
-    monkeypatch.setattr(points, "MOST", max_points)
+    monkeypatch.setattr(points, "MAX_POINTS_DRAWN", max_points)
     shown = points.Points.of(data, data.columns["run"], "T0", "tau0_target", "M_loss")
     assert shown.run.tolist() == drawn
     assert shown.in_words(Scale.of(shown.value)) == words
@@ -63,9 +64,7 @@ def test_parallel_coordinates_count_the_parameters_that_have_no_axis(
     page = Page(Document(), data)
     page.pages.active = list(VIEWS).index("Parallel")
     note = page.views["Parallel"].note.text
-    assert ("more parameters are not drawn" in note) == (left_out > 0)
-    if left_out:
-        assert f" {left_out} more parameters are not drawn." in note
+    assert ("1 more parameter not drawn." in note) == (left_out == 1)
 
 
 @pytest.mark.parametrize("crowded", ["x", "y"])
@@ -111,7 +110,7 @@ def test_one_zero_does_not_turn_an_axis_linear(with_zero: Data) -> None:
     axis = points.Axis.of(with_zero, "M_loss", with_zero.columns["run"])
     assert axis.scale.log
     assert axis.ticks[0] == (axis.zero, "0")
-    assert axis.place[0] == axis.zero < axis.scale.ends()[0] <= axis.place[1:].min()
+    assert axis.positions[0] == axis.zero < axis.scale.ends()[0] <= axis.positions[1:].min()
     assert axis.ends()[0] == axis.zero
 
 
@@ -119,11 +118,75 @@ def test_parallel_coordinates_draw_zeros_grey_and_count_them(with_zero: Data) ->
     page = Page(Document(), with_zero)
     page.pages.active = list(VIEWS).index("Parallel")
     view = page.views["Parallel"]
-    assert "4 runs. 1 with M_loss zero, grey." in view.note.text
-    assert "without a value" not in view.note.text
+    assert "4 runs. 1 run with M_loss = 0, grey." in view.note.text
+    assert "dashed" not in view.note.text
     assert len(view.zeros.data["x0"]) == 2
     assert np.isfinite(view.zeros.data["y1"]).all()
     assert len(view.without_value.data["x0"]) == 0
+
+
+def test_a_brush_takes_zeros_only_where_it_covers_their_tick(with_zero: Data) -> None:
+    axis = points.Axis.of(with_zero, "M_loss", with_zero.columns["run"])
+    upright = parallel.Upright(axis)
+    low, high = upright.ends
+    least = (np.log10(1e-12) - low) / (high - low)
+    for lower, upper, taken in [
+        (0.5 * least, 0.99, [1, 2]),
+        (-0.02, 0.5 * least, [0]),
+        (-0.02, 1.02, [0, 1, 2, 3]),
+        (0.5 * least, 1.02, [1, 2, 3]),
+    ]:
+        lowest, highest = upright.between(lower, upper)
+        runs = with_zero.columns.where(f"{lowest} <= M_loss <= {highest}")
+        assert runs.tolist() == taken
+
+
+def test_a_brush_is_as_fine_as_its_axis(with_zero: Data) -> None:
+    values = np.array([4000.01, 4000.05, 4000.09])
+    axis = points.Axis.of_numbers("T0", values, Scale.of(values))
+    lowest, highest = parallel.Upright(axis).between(0.25, 0.75)
+    assert 4000.01 < float(lowest) < 4000.05 < float(highest) < 4000.09
+
+
+def test_zeros_and_runs_without_a_value_stand_apart(with_zero: Data) -> None:
+    value = np.array([0.0, np.nan, 1e-10, 1e-9])
+    state = np.array([State.DONE, State.PENDING, State.DONE, State.DONE], np.uint8)
+    shown = points.Points.of(with_zero, with_zero.columns["run"], "T0", points.VALUE, "M_loss")
+    shown = replace(shown, value=value, state=state)
+    figure = points.PointsFigure(with_zero)
+    figure.show(shown, Scale.of(value), "title")
+    (zero,) = figure.sources[State.ZERO].data["y"].tolist()
+    (pending,) = figure.sources[State.PENDING].data["y"].tolist()
+    assert figure.figure.y_range.start == pending < zero < -10.0
+    assert figure.figure.yaxis[0].major_label_overrides[zero] == "0"
+
+
+def test_runs_that_are_not_done_have_no_number_of_any_kind(mixed: Path) -> None:
+    data = data_of(mixed)
+    is_done = data.columns["status"] == State.DONE.word
+    page = Page(Document(), data)
+    page.pages.active = list(VIEWS).index("Parallel")
+    view = page.views["Parallel"]
+    view.name.value = "steps"
+    assert data.columns["steps"].dtype.kind in "iu"
+    assert 0 < is_done.sum() < page.runs.size
+    dimensions = len(view.without_value.data["x0"]) // int((~is_done[page.runs]).sum())
+    assert dimensions * int((~is_done[page.runs]).sum()) == len(view.without_value.data["x0"]) > 0
+    drawn = len(view.lines.data["x0"])
+    assert drawn == (dimensions + 1) * int(is_done[page.runs].sum())
+
+
+@pytest.mark.parametrize("count", [3, 8, 12])
+def test_texts_of_an_upright_axis_are_texts_however_many(data: Data, count: int) -> None:
+    texts = [f"law-{i}" for i in range(count)]
+    axis = points.Axis(
+        "law",
+        Scale(log=False, low=0.0, high=count - 1.0),
+        np.arange(float(count)),
+        [(float(i), name) for i, name in enumerate(texts)],
+        is_text=True,
+    )
+    assert [label for _, label in parallel.Upright(axis).ticks()] == texts
 
 
 def test_rows_that_hold_no_run_are_counted_nowhere(tmp_path: Path) -> None:

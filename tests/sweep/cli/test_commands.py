@@ -192,7 +192,7 @@ def test_status_for_programs_is_json(ran: Finished) -> None:
             ],
         ),
         (["--columns", "T0,steps,error"], ["T0 [K]", "steps", "error"]),
-        (["--rows", "2"], ["4 runs more; --rows shows them"]),
+        (["--rows", "2"], ["4 more runs; --rows shows them"]),
         (
             ["--cache"],
             [

@@ -27,6 +27,10 @@ def test_a_shell_reads_the_words_that_were_meant(name: str) -> None:
     assert ("--" in words) == name.startswith("-")
 
 
+def test_options_that_are_not_given_leave_no_word() -> None:
+    assert str(Command.sweep("show", "a.zarr", where=None, all=False)) == "sweep show a.zarr"
+
+
 def test_options_stand_before_what_is_no_option() -> None:
     doctor = Command.sweep("doctor", "-a.zarr").with_options(repair=True)
     assert str(doctor) == "sweep doctor --repair -- -a.zarr"

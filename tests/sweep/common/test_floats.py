@@ -27,6 +27,8 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
         (math.nan, math.nan, False),
         (10**400, 10**400, True),
         (10**400, math.inf, False),
+        (12345678901234, 12345678901235, False),
+        (12345678901234, 12345678901234.0, True),
         (True, 2, False),
         ("auto", "auto", True),
         ("0.3", 0.3, False),
@@ -58,6 +60,12 @@ def test_arrays_and_dictionaries_decide_as_single_numbers_do(number: float, step
 
 def test_no_number_equals_nan_in_an_array() -> None:
     assert not equal(np.array([math.nan, 1.0, math.inf]), np.array([math.nan, math.nan, 1.0])).any()
+
+
+def test_whole_numbers_of_arrays_are_the_same_if_they_are_equal() -> None:
+    seeds = np.array([12345678901234, 12345678901235])
+    assert equal(seeds, 12345678901235).tolist() == [False, True]
+    assert identity(12345678901234) != identity(12345678901235)
 
 
 def test_only_round_off_is_taken_from_labels() -> None:

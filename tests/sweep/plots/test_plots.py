@@ -375,6 +375,26 @@ def test_panels_share_their_axes_also_where_one_lacks_a_value(tmp_path: Path) ->
     assert f"{float(grid.M_loss.sel(T0=4000.0, rho=3270.0, e0=0.3)):.3g}" in words(svg)
 
 
+def test_runs_that_a_condition_leaves_out_of_one_panel_are_no_missing_runs(tmp_path: Path) -> None:
+    axes = {
+        "temperature.T0": [3000.0, 4000.0],
+        "material.rho": [3000.0, 3270.0],
+        "dynamics.e0": [0.3, 0.5],
+    }
+    run_here(sweep_file(tmp_path, axes=axes), tmp_path / "small.zarr")
+    svg = drawn(
+        tmp_path / "small.zarr",
+        "heatmap",
+        tmp_path / "map.svg",
+        x="T0",
+        y="rho",
+        over="e0",
+        where="T0 == 4000 or e0 == 0.5",
+    )
+    assert marks(svg, "unused-") == []
+    assert marks(svg, "filtered-") == ["filtered-0-0-0", "filtered-0-1-0"]
+
+
 def test_runs_that_lie_on_no_grid_are_points(tmp_path: Path) -> None:
     points = [
         {"temperature.T0": 3000.0 + 100.0 * i, "supply.mu_orbit10pct": 0.1 * 1.5**i}

@@ -84,7 +84,7 @@ def test_a_table_is_as_wide_as_the_terminal_and_names_what_it_leaves_out(
     lines = output.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     printed = in_one_line(output.getvalue())
-    assert "2 runs more; --rows shows them" in printed
+    assert "2 more runs; --rows shows them" in printed
     left_out = re.search(r"no room for (.*); choose with --columns", printed)
     for name in (
         "T0",

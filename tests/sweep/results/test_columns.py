@@ -50,6 +50,15 @@ def test_runs_that_share_a_cell_name_the_parameter_to_fix(finished: Path) -> Non
     assert (cells.y, cells.run.shape) == ([0], (1, 2))
 
 
+def test_a_parameter_that_both_runs_lack_is_not_named(mixed: Path) -> None:
+    store = Store.open(mixed)
+    name = "mass_loss_rate_stop_Mmars_s"
+    lacking = np.flatnonzero(np.isnan(store.column(name)))
+    with pytest.raises(StoreError, match="several runs share") as refused:
+        cells_of(store, "M_loss", "T0", "T0", {}, among=lacking)
+    assert name not in str(refused.value)
+
+
 def test_a_cell_without_a_run_is_empty_and_not_early(finished: Path) -> None:
     cells = cells_of(Store.open(finished), "M_loss", "r_in_RM", "ring", {"T0": 3000.0})
     assert (cells.run >= 0).tolist() == np.eye(3, dtype=bool).tolist()

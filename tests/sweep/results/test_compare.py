@@ -54,7 +54,7 @@ def test_a_store_is_the_same_as_its_copy_whatever_the_order_and_the_day(
     run_here(sweep_file(tmp_path, axes=axes, block=5), tmp_path / "other.zarr")
     code, text = printed(finished, tmp_path / "other.zarr")
     assert code == 0
-    assert "6 runs are in both: 6 with the same run_id, 0 with the same parameters" in text
+    assert "6 runs in both: 6 with the same run_id, 0 with the same parameters" in text
     assert text.endswith("the results are the same, bit for bit")
 
 
@@ -127,7 +127,7 @@ def test_another_tolerance_is_matched_by_parameters_and_named_as_the_reason(
     base = {"numerics.t_end_years": 0.02, "numerics.rtol": 1e-7}
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, set=base), tmp_path / "fine.zarr")
     code, text = printed(finished, tmp_path / "fine.zarr", "--rtol", "1e-3")
-    assert "6 runs are in both: 0 with the same run_id, 6 with the same parameters" in text
+    assert "6 runs in both: 0 with the same run_id, 6 with the same parameters" in text
     assert "numerics.rtol: A has 0.001, B has 1e-07" in text
     assert "solver statistics differ: ledger_error, steps" in text
     assert code == 0
@@ -151,8 +151,8 @@ def test_runs_in_one_store_only_are_counted_and_a_swept_constant_is_matched(
     )
     code, text = printed(finished, tmp_path / "more.zarr")
     assert code == 1
-    assert "6 runs are in both: 0 with the same run_id, 6 with the same parameters" in text
-    assert "6 only in B: runs" in text
+    assert "6 runs in both: 0 with the same run_id, 6 with the same parameters" in text
+    assert "6 runs only in B: " in text
     assert "material.rho is swept in B (rho) and 3270 in A" in text
     assert "numerics.max_steps: A has 100000, B has 50000" in text
     assert compare(Store.open(finished), Store.open(tmp_path / "more.zarr")).identical
