@@ -180,7 +180,7 @@ class Data:
         source_values, source_code = self.coded(source)
         return np.unique(code + len(values) * source_code).size == len(source_values)
 
-    def told(self, name: str) -> bool:
+    def is_determined(self, name: str) -> bool:
         """Whether a parameter is no axis itself but determined by one."""
         axes = self.axes
         return name not in axes and any(self.follows(name, axis) for axis in axes)

@@ -22,7 +22,7 @@ from marsdisk.io.out_file import plain_name
 from ..results.rerun import find_run
 from ..results.selection import Selection
 from ..store import layout
-from ..store.location import Place
+from ..store.location import Location
 from ..store.store import Store
 from .data import Data
 from .details.chosen import PARTS, Details
@@ -415,6 +415,6 @@ class PageTornado(BokehTornado):  # type: ignore[misc]
         return resources.clone(components=["bokeh", "bokeh-widgets", "bokeh-tables"])
 
 
-def data_of(store: str | Path | Place) -> Data:
+def data_of(store: str | Path | Location) -> Data:
     """Return the data of an existing store."""
     return Data(lambda: Store.open(store))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..common.errors import StoreError
 from ..common.quiet_loggers import quiet_loggers
-from ..store.location import Place
+from ..store.location import Location
 
 
 class BrowseServer:
@@ -17,7 +17,7 @@ class BrowseServer:
 
     Parameters
     ----------
-    store : str, Path or Place
+    store : str, Path or Location
         Location of the store.
     address : str
         Name or address to listen on.
@@ -35,7 +35,7 @@ class BrowseServer:
 
     def __init__(
         self,
-        store: str | Path | Place,
+        store: str | Path | Location,
         *,
         address: str = "127.0.0.1",
         port: int = 0,

@@ -9,7 +9,7 @@ from marsdisk.cli.program import command
 from .options import STORE
 
 if TYPE_CHECKING:
-    from ..store.location import Place
+    from ..store.location import Location
 
 
 @click.command()
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--no-open", is_flag=True, help="Print the URL without opening a browser.")
 @command
 def browse(
-    store: "Place", *, port: int, address: str, hosts: tuple[str, ...], no_open: bool
+    store: "Location", *, port: int, address: str, hosts: tuple[str, ...], no_open: bool
 ) -> None:
     """Show STORE in a browser, even while its sweep runs.
 

@@ -17,7 +17,7 @@ from ..common.command import Command
 from .options import FILE, PLACE, STORE
 
 if TYPE_CHECKING:
-    from ..store.location import Place
+    from ..store.location import Location
     from ..workers.profiles import Scheduler, Source
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -184,7 +184,11 @@ def source_of(
 @set_option
 @command
 def submit(
-    file: Path, store: "Place | None", overrides: dict[str, Any], scheduler: str | None, **tls: Any
+    file: Path,
+    store: "Location | None",
+    overrides: dict[str, Any],
+    scheduler: str | None,
+    **tls: Any,
 ) -> None:
     """Hand the sweep in FILE to a cluster; this machine may be switched off afterwards.
 
@@ -206,16 +210,16 @@ def submit(
         )
     target = scheduler_of(scheduler, **tls)
     sweep = load_sweep(file, overrides)
-    place = store or locate(f"results/{sweep.spec.name}.zarr")
-    request_id = hand_over(sweep, place, target)
+    location = store or locate(f"results/{sweep.spec.name}.zarr")
+    request_id = hand_over(sweep, location, target)
     if request_id is None:
-        click.echo(f"{place}: everything is committed already; nothing was submitted")
+        click.echo(f"{location}: everything is committed already; nothing was submitted")
         return
     click.echo(
         f"submitted {sweep.spec.name}, id {request_id}, to {target.address}; this machine is not"
         " needed any more"
     )
-    commands = [str(Command.sweep(verb, place)) for verb in ("watch", "status", "cancel")]
+    commands = [str(Command.sweep(verb, location)) for verb in ("watch", "status", "cancel")]
     click.echo(f"next: {', '.join(commands)}")
 
 
@@ -229,7 +233,7 @@ def submit(
     help="Give up after this many seconds without a heartbeat from the driver.",
 )
 @command
-def watch(store: "Place", patience: float) -> None:
+def watch(store: "Location", patience: float) -> None:
     """Follow the sweep in STORE from anywhere, and end with its exit code.
 
     Reads only the store and the driver's heartbeat next to it. Ctrl-C stops watching, not the
@@ -253,7 +257,7 @@ def watch(store: "Place", patience: float) -> None:
     help="Seconds to wait for the driver to end.",
 )
 @command
-def cancel(store: "Place", patience: float) -> None:
+def cancel(store: "Location", patience: float) -> None:
     """Ask the driver of STORE, wherever it runs, to stop; committed results are kept.
 
     It stops as with Ctrl-C, and sweep resume or submit resumes the sweep.

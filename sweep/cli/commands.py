@@ -23,7 +23,7 @@ from .show import LOOK
 if TYPE_CHECKING:
     from ..running.progress import Allowance
     from ..spec.file import Sweep
-    from ..store.location import Place
+    from ..store.location import Location
     from ..workers.profiles import Source
 
 
@@ -67,7 +67,7 @@ ALLOWED = click.option(
 
 
 def _run(
-    sweep: "Sweep", store: "Place", workers: "Source", command_line: str, **options: Any
+    sweep: "Sweep", store: "Location", workers: "Source", command_line: str, **options: Any
 ) -> None:
     """Run a sweep, print how it ends, and exit with its code."""
     from ..browse.dashboard import page_of
@@ -115,7 +115,7 @@ def _run(
 @command
 def run(
     file: Path,
-    store: "Place | None",
+    store: "Location | None",
     *,
     extending: bool,
     retry_failed: bool,
@@ -159,7 +159,7 @@ def run(
 @ALLOWED
 @command
 def resume(
-    store: "Place", *, retry_failed: bool, allowed: "Allowance | None", **where: Any
+    store: "Location", *, retry_failed: bool, allowed: "Allowance | None", **where: Any
 ) -> None:
     """Resume the sweep in STORE using its own record of it; the sweep file is not needed."""
     from marsdisk.common.errors import ConfigError
@@ -199,12 +199,13 @@ def plan(file: Path, overrides: dict[str, Any]) -> None:
 @STORE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
-def status(store: "Place", *, as_json: bool) -> None:
+def status(store: "Location", *, as_json: bool) -> None:
     """Show the progress of the sweep in STORE."""
     import json
 
     from ..results.notes import Notes
-    from ..running.heartbeat import RUNNING, driver_line, heartbeat
+    from ..running.driver_notes import RUNNING
+    from ..running.heartbeat import driver_line, heartbeat
     from ..store.store import Store
 
     opened = Store.open(store)
@@ -215,7 +216,7 @@ def status(store: "Place", *, as_json: bool) -> None:
         counts_of_notes = {note.label: count for note, count in notes.counts.items()}
         report = {**vars(counts), "pending": counts.pending, "notes": counts_of_notes}
         if beat and counts.is_open:
-            report["driver"] = beat
+            report["driver"] = beat.model_dump(exclude_unset=True)
         print_whole(json.dumps(report))
         return
     click.echo(
@@ -229,7 +230,7 @@ def status(store: "Place", *, as_json: bool) -> None:
         click.echo(f"note: {line}")
     if beat and counts.is_open:
         click.echo(printable(driver_line(beat)))
-    if beat.get("state") == RUNNING:
+    if beat.state == RUNNING:
         click.echo(f"follow it with: {Command.sweep('watch', store)}")
     elif counts.is_open:
         click.echo(f"resume with: {Command.sweep('resume', store)}")
@@ -253,7 +254,7 @@ for subcommand in (*CLUSTER, *LOOK, browse, *ASK, expect, checks):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
-def doctor(store: "Place", *, repair: bool, deep: bool, as_json: bool) -> None:
+def doctor(store: "Location", *, repair: bool, deep: bool, as_json: bool) -> None:
     """Diagnose STORE and suggest fixes; change nothing without --repair.
 
     Finds damaged and missing arrays, blocks that are torn, pending, unreadable or lost, files that

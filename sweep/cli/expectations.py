@@ -12,7 +12,7 @@ from marsdisk.report.terminal import terminal
 from .options import STORE
 
 if TYPE_CHECKING:
-    from ..store.location import Place
+    from ..store.location import Location
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -26,7 +26,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 )
 @JSON
 @command
-def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
+def expect(store: "Location", *, file: Path | None, as_json: bool) -> None:
     """Test the results in STORE, finished or not, against conditions that you define.
 
     A sweep file has them under expect:, by name. They may be changed at any time, since what a
@@ -63,12 +63,12 @@ def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
     from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
     from ..report.expectations import as_json as judgements_json
-    from ..report.expectations import report_checks
+    from ..report.expectations import report_expectations
     from ..results.judge import exit_code, judge
     from ..results.judged_columns import Results
     from ..results.notes import Notes
     from ..running.progress import say
-    from ..spec.expectations import checks_of
+    from ..spec.expectations import expectations_of
     from ..spec.old_keys import renaming_notes
     from ..store.store import Store
 
@@ -77,14 +77,14 @@ def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
     if file is None:
         content = opened.description.sweep.content
         advice = "; write some (see sweep expect --help) and give their file with --file"
-        expectations = checks_of(content, where)
+        expectations = expectations_of(content, where)
     else:
         content = read_yaml_mapping(file)
         advice = "; write some (see sweep expect --help)"
         for note in renaming_notes(content):
             click.echo(f"note: {note}", err=True)
         try:
-            expectations = checks_of(content, where)
+            expectations = expectations_of(content, where)
         except ConfigError as error:
             raise with_lines(error, file) from None
     if not expectations:
@@ -96,7 +96,7 @@ def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
         print_whole(json.dumps(report))
         sys.exit(code)
     console = terminal()
-    code = report_checks(opened, expectations, console)
+    code = report_expectations(opened, expectations, console)
     for line in Notes.of(opened).lines:
         say(console, f"note: {line}")
     sys.exit(code)

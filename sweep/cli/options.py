@@ -8,7 +8,7 @@ import click
 from marsdisk.cli.program import reporting
 
 if TYPE_CHECKING:
-    from ..store.location import Place
+    from ..store.location import Location
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 
@@ -23,7 +23,7 @@ class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 kno
         value: Any,
         param: click.Parameter | None,  # noqa: ARG002 - click gives it by name
         ctx: click.Context | None,
-    ) -> "Place":
+    ) -> "Location":
         """Return the location, and report one that cannot be a store's as bad input."""
         from ..store.locate import locate
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..results.outcomes import Outcomes
     from ..results.quantiles import Spread
     from ..results.sensitivity import Answer
-    from ..store.location import Place
+    from ..store.location import Location
     from ..store.store import Store
 
 TARGET = click.option(
@@ -52,7 +52,7 @@ def _quantiles(_context: click.Context, _parameter: click.Parameter, text: str) 
     return numbers
 
 
-def _open(store: "Place", target: str, *, log: bool) -> "tuple[Store, Outcomes]":
+def _open(store: "Location", target: str, *, log: bool) -> "tuple[Store, Outcomes]":
     """Open a store, and return it with its outcomes of a target."""
     from ..results.outcomes import outcomes
     from ..running.refinement_rounds import refuse_gathered
@@ -98,7 +98,7 @@ def _number_list(values: "NDArray[np.float64]") -> list[float | None]:
 @JSON
 @command
 def sensitivity(
-    store: "Place",
+    store: "Location",
     *,
     target: str,
     log: bool,
@@ -321,7 +321,7 @@ def _convergence_table(answer: "Answer") -> "Table":
 @JSON
 @command
 def summary(
-    store: "Place",
+    store: "Location",
     *,
     target: str,
     log: bool,

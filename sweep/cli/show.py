@@ -14,7 +14,7 @@ from marsdisk.report.terminal import terminal
 from .options import PLACE, STORE, WHERE
 
 if TYPE_CHECKING:
-    from ..store.location import Place
+    from ..store.location import Location
 
 
 def _names(
@@ -44,7 +44,7 @@ def _names(
 )
 @command
 def show(
-    store: "Place",
+    store: "Location",
     *,
     where: str | None,
     sort: str | None,
@@ -134,7 +134,7 @@ def show(
 @force_option
 @command
 def plot(
-    store: "Place", kind: str, *, style: str, out: str | None, force: bool, **options: Any
+    store: "Location", kind: str, *, style: str, out: str | None, force: bool, **options: Any
 ) -> None:
     """Draw a figure of STORE for a paper or a screen.
 
@@ -205,7 +205,7 @@ def plot(
     help="Maximum number of lines of each kind.",
 )
 @command
-def compare(a: "Place", b: "Place", rtol: float, rows: int) -> None:
+def compare(a: "Location", b: "Location", rtol: float, rows: int) -> None:
     """Compare the results in stores A and B: what differs, by how much, and why.
 
     Runs are matched by run_id, which identifies configuration, tables and model version; the
@@ -257,7 +257,7 @@ def compare(a: "Place", b: "Place", rtol: float, rows: int) -> None:
 )
 @command
 def export(
-    store: "Place",
+    store: "Location",
     *,
     to: str,
     out: str | None,
@@ -306,7 +306,7 @@ def export(
 )
 @force_option
 @command
-def card(store: "Place", run: str, *, out: str | None, force: bool) -> None:
+def card(store: "Location", run: str, *, out: str | None, force: bool) -> None:
     """Write a Markdown summary of one RUN of STORE, with all it takes to trust and reproduce it.
 
     RUN is the number of a run, or the beginning of its run_id. The card has the parameters (those

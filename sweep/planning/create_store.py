@@ -26,7 +26,7 @@ from ..store import layout, writer
 from ..store.cases import Table, case_table
 from ..store.description import SweepRecord
 from ..store.locate import locate
-from ..store.location import Place
+from ..store.location import Location
 from ..store.store import Store
 from .plan import Plan
 from .provenance import provenance
@@ -149,14 +149,14 @@ def _axis_names(plan: Plan) -> list[str]:
     return [plan.coordinates.get(axis.name, axis.name) for axis in plan.sweep.axes]
 
 
-def create(plan: Plan, store: str | Path | Place) -> None:
+def create(plan: Plan, store: str | Path | Location) -> None:
     """Create the store of a plan, with all that its runs share and their provenance.
 
     Parameters
     ----------
     plan : Plan
         The plan.
-    store : str or Path or Place
+    store : str or Path or Location
         Where the store is to be.
 
     Raises
@@ -164,9 +164,9 @@ def create(plan: Plan, store: str | Path | Place) -> None:
     StoreError
         There is not enough space, or the store cannot be written.
     """
-    place = locate(store)
+    location = locate(store)
     expected = forecast(plan)
-    free = place.free_bytes()
+    free = location.free_bytes()
     if free is not None and expected.bytes_raw > free:
         raise StoreError(
             f"{store}: the sweep may need {expected.bytes_raw / 1e9:.1f} GB and {free / 1e9:.1f} GB"
@@ -188,7 +188,7 @@ def create(plan: Plan, store: str | Path | Place) -> None:
         **_record(plan),
     }
     writer.create_store(
-        place,
+        location,
         runs=plan.rows.size,
         block_size=plan.block_size,
         sizes=_sizes(plan),
@@ -225,9 +225,9 @@ def _record(plan: Plan) -> dict[str, Any]:
     return attributes
 
 
-def finish_refinement(plan: Plan, place: Place) -> None:
+def finish_refinement(plan: Plan, location: Location) -> None:
     """Record in the store of ``plan`` that no further round follows."""
-    writer.renew_attributes(place, json.loads(json.dumps({**_record(plan), "refined": True})))
+    writer.renew_attributes(location, json.loads(json.dumps({**_record(plan), "refined": True})))
 
 
 def cases_of(plan: Plan) -> Table:
@@ -251,7 +251,7 @@ def extend(plan: Plan, store: Store) -> None:
     Parameters
     ----------
     plan : Plan
-        In the order of the store, see :func:`sweep.planning.match_store.arranged`.
+        In the order of the store, see :func:`sweep.planning.match_store.in_stored_rows`.
     store : Store
         The store.
 

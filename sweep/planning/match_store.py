@@ -25,7 +25,7 @@ from .plan import Plan, ids_of, make_plan
 MAX_VALUES_NAMED = 5
 
 
-def arranged(plan: Plan, store: Store) -> tuple[Plan, int]:
+def in_stored_rows(plan: Plan, store: Store) -> tuple[Plan, int]:
     """Return a plan whose runs are in the rows that an existing store has them in.
 
     Parameters
@@ -85,7 +85,7 @@ def refuse_other_plan(plan: Plan, store: Store, *, new: int) -> None:
     Parameters
     ----------
     plan : Plan
-        As :func:`arranged` returns it.
+        As :func:`in_stored_rows` returns it.
     store : Store
         The store.
     new : int
@@ -100,7 +100,7 @@ def refuse_other_plan(plan: Plan, store: Store, *, new: int) -> None:
         raise PlanChangedError(_refusal(plan, store, new=new))
 
 
-def may_extend(plan: Plan, store: Store) -> None:
+def refuse_other_accuracy(plan: Plan, store: Store) -> None:
     """Refuse an extension that would change which runs are repeated for their accuracy.
 
     Parameters

@@ -155,7 +155,7 @@ class Plan:
         return np.where(self.rows >= 0, self.runs.id[self.rows], np.uint64(0))
 
     @functools.cached_property
-    def checked(self) -> frozenset[int]:
+    def accuracy_rows(self) -> frozenset[int]:
         """Rows of the runs that are repeated with tighter steps and other bins.
 
         These are the runs with the smallest run_id, which is as good as drawing lots: the choice
@@ -166,15 +166,15 @@ class Plan:
         if spec is None or spec.fraction == 0.0:
             return frozenset()
         if self.sweep.spec.refine is not None:
-            return self._checked_in_rounds(spec.fraction)
-        checked: set[int] = set()
+            return self._accuracy_rows_in_rounds(spec.fraction)
+        rows: set[int] = set()
         for begin, end in itertools.pairwise((*self.starts, self.rows.size)):
             used = begin + np.flatnonzero(self.rows[begin:end] >= 0)
             count = max(1, round(spec.fraction * used.size))
-            checked.update(used[np.argsort(self.ids[used])[:count]].tolist())
-        return frozenset(checked)
+            rows.update(used[np.argsort(self.ids[used])[:count]].tolist())
+        return frozenset(rows)
 
-    def _checked_in_rounds(self, fraction: float) -> frozenset[int]:
+    def _accuracy_rows_in_rounds(self, fraction: float) -> frozenset[int]:
         """Return the rows of runs to repeat in a refinement, whose rounds are small and many.
 
         These are all with a run_id below a limit, and at least one of the first round.
@@ -191,7 +191,7 @@ class Plan:
 
         That is all that decides what a store holds.
         """
-        digest = hashlib.sha256(f"{self.block_size} {sorted(self.checked)} ".encode())
+        digest = hashlib.sha256(f"{self.block_size} {sorted(self.accuracy_rows)} ".encode())
         columns = [self.ids]
         if self.has_case_table:
             columns.append(self.runs.id[self.runs.product])
@@ -228,7 +228,7 @@ class Plan:
     @property
     def parts(self) -> frozenset[str]:
         """Parts of the model, and of the bookkeeping, that have arrays of their own."""
-        if self.checked:
+        if self.accuracy_rows:
             return self.runs.parts | {"check"}
         return self.runs.parts
 
@@ -383,7 +383,7 @@ def _few_of_each(lines: list[str], max_lines: int = 3) -> list[str]:
 def _refuse_too_many_bins(plan: Plan) -> None:
     """Raise ConfigError where a run that is to be repeated has too many bins to double them."""
     variations = Variations(plan.sweep.base)
-    for row in sorted(plan.checked):
+    for row in sorted(plan.accuracy_rows):
         overrides = plan.case(row).overrides
         try:
             comparisons(variations.config(overrides))

@@ -165,15 +165,7 @@ def _read_panels(axes: _HeatmapAxes, name: str) -> list[Cells]:
     for value in axes.panels:
         fixed = {axes.over: value} if axes.over else {}
         panel = cells(
-            choice.store,
-            name,
-            axes.x,
-            axes.y,
-            fixed,
-            among=choice.runs,
-            over=axes.summed,
-            columns=columns,
-            one_grid=True,
+            columns, name, axes.x, axes.y, fixed, among=choice.runs, over=axes.summed, one_grid=True
         )
         panels.append(panel)
     return panels

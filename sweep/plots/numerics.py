@@ -1,4 +1,4 @@
-"""Figures of the solver: use of the caches, and numerical errors of the checked runs."""
+"""Figures of the solver: use of the caches, and numerical errors."""
 
 from typing import Any
 
@@ -134,7 +134,7 @@ def _draw_dropped(ax: Any, slots: list[str], reasons: list[str], dropped: NDArra
 
 
 def convergence(store: Store, page: Page) -> Figure:
-    """Draw the numerical errors of the checked runs, from time steps and from bins.
+    """Draw the numerical errors of the runs with an estimate, from time steps and from bins.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def convergence(store: Store, page: Page) -> Figure:
     Raises
     ------
     StoreError
-        No run was checked.
+        No run has an estimate.
     """
     accuracy = Accuracy.of(store)
     if accuracy is None:
@@ -180,12 +180,12 @@ def convergence(store: Store, page: Page) -> Figure:
         errors = accuracy.errors[kind][accuracy.compared]
         counts.append(f"{kind}: {int((errors > limit).sum())} of {errors.size} beyond {limit:g}")
     axes[0, 0].set_ylabel("relative error")
-    checked = accuracy.compared.size + accuracy.lost.size
+    estimated = accuracy.compared.size + accuracy.lost.size
     all_runs = accuracy.errors["err_time"].shape[0]
     if accuracy.lost.size:
         counts.append(f"{accuracy.lost.size} could not be compared")
-    words = "; ".join([f"{checked} of {all_runs} runs checked", *counts])
-    page.title(figure, "Numerical error of the checked runs", words, source(store))
+    words = "; ".join([f"estimated for {estimated} of {all_runs} runs", *counts])
+    page.title(figure, "Numerical error", words, source(store))
     within: dict[str, Any] = {
         "marker": "o",
         "ms": 3,

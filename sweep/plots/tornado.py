@@ -119,7 +119,7 @@ def sensitivity(
     for y, bar in enumerate(bars):
         _draw_bar(ax, store, y, bar, reference, scale)
     if np.isfinite(reference):
-        ax.axvline(scale.place(reference), color="0.3", lw=0.8)
+        ax.axvline(scale.position(reference), color="0.3", lw=0.8)
     _set_axes(ax, bars, scale, title)
     middle = ", ".join(
         f"{axis} = {with_unit(store, axis, value)}" for axis, value in centre.items()
@@ -157,6 +157,7 @@ def _centre(choice: Choice, axes: list[str]) -> dict[str, Any]:
 def _read_bars(choice: Choice, name: str, centre: dict[str, Any], summed: str | None) -> list[_Bar]:
     """Read the scalar along each axis through the centre; the longest bar comes last."""
     axes = list(centre)
+    columns = choice.selection.columns
     bars = []
     for axis in axes:
         line = choice
@@ -167,7 +168,7 @@ def _read_bars(choice: Choice, name: str, centre: dict[str, Any], summed: str | 
             continue
         # Cells need two axes: the second one has a single value.
         across = axes[0] if axes[0] != axis else axes[-1]
-        grid = cells(choice.store, name, axis, across, {}, among=line.runs, over=summed)
+        grid = cells(columns, name, axis, across, {}, among=line.runs, over=summed)
         states = Counter(_along(grid.state).tolist())
         lacking = {state: states[state] for state in State if state not in _WITH_VALUE}
         bars.append(_Bar(axis, grid.x, _along(grid.value), lacking))
@@ -210,7 +211,7 @@ class _Scale:
         margin = MARGIN * (self.high - self.low or abs(self.high) or 1.0)
         return self.low - margin, self.high + margin
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Return where a value is drawn: a zero has no place on a logarithmic scale, so left."""
         if self.log and value <= 0.0:
             return float(self.low / (self.high / self.low) ** (MARGIN / 2.0))
@@ -243,10 +244,10 @@ def _draw_bar(ax: Axes, store: Store, y: int, bar: _Bar, reference: float, scale
         )
         return
     lowest = float(bar.values[bar.low])
-    low = scale.place(lowest)
-    high = scale.place(float(bar.values[bar.high]))
+    low = scale.position(lowest)
+    high = scale.position(float(bar.values[bar.high]))
     has_reference = np.isfinite(reference)
-    middle = min(max(scale.place(reference), low), high) if has_reference else low
+    middle = min(max(scale.position(reference), low), high) if has_reference else low
     ax.barh(y, middle - low, left=low, height=0.6, color=COLOURS[0])
     ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1] if has_reference else "0.6")
     high_words = with_unit(store, bar.axis, bar.points[bar.high])

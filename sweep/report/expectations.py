@@ -18,7 +18,9 @@ from ..spec.expectations import Expectation
 from ..store.store import Store
 
 
-def report_checks(store: Store, expectations: Mapping[str, Expectation], console: Console) -> int:
+def report_expectations(
+    store: Store, expectations: Mapping[str, Expectation], console: Console
+) -> int:
     """Print which expectations hold in a store, if there are any.
 
     Parameters

@@ -1,8 +1,6 @@
 """Follow or stop a driver that runs anywhere, through the store and the notes next to it."""
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 
@@ -10,36 +8,33 @@ from marsdisk.common.exit_codes import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from ..common.command import Command
 from ..results.notes import Notes
-from ..running.heartbeat import (
+from ..running.driver_notes import (
     BROKEN_OFF,
-    CANCEL,
     CANCELLED,
     FINISHED,
-    GONE_SECONDS,
     RUNNING,
     STOPPED,
-    SUBMISSION,
-    Follower,
-    ask_to_stop,
-    driver_line,
-    read_note,
+    Beat,
+    StopRequest,
+    Submission,
 )
+from ..running.heartbeat import GONE_SECONDS, Follower, driver_line
 from ..running.progress import duration, say
-from ..spec.expectations import checks_of
-from ..store.location import Place
+from ..spec.expectations import expectations_of
+from ..store.location import Location
 from ..store.store import Store
-from .expectations import report_checks
+from .expectations import report_expectations
 
 READ_SECONDS = 0.5  # between two readings of the heartbeat
 SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal
 
 
-def follow(place: Place, patience: float, console: Console) -> int:
+def follow(location: Location, patience: float, console: Console) -> int:
     """Show the progress of a sweep until it ends.
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Location of the store.
     patience : float
         Time without any change of the heartbeat after which to give up, in s.
@@ -51,21 +46,21 @@ def follow(place: Place, patience: float, console: Console) -> int:
     int
         Exit code of the sweep.
     """
-    follower = Follower(place)
+    follower = Follower(location)
     messages = _Messages(console)
     next_line_time = 0.0
     with console.status("looking for a driver") as status:
         while True:
             beat = follower.read()
             messages.print_new(beat)
-            state = beat.get("state")
-            submitted = bool(read_note(place, SUBMISSION))
+            state = beat.state
+            submitted = bool(Submission.read(location))
             if state in (FINISHED, CANCELLED, STOPPED) or (state == BROKEN_OFF and not submitted):
-                return _report_end(place, beat, console)
+                return _report_end(location, beat, console)
             if not beat and not submitted:
-                return _report_undriven(place, console)
+                return _report_undriven(location, console)
             if follower.silence > patience:
-                _report_silence(place, follower, console)
+                _report_silence(location, follower, console)
                 return BAD_INPUT
             line = "waiting for a worker to take the driver"
             if state == RUNNING:
@@ -78,14 +73,14 @@ def follow(place: Place, patience: float, console: Console) -> int:
             time.sleep(READ_SECONDS)
 
 
-def _report_silence(place: Place, follower: Follower, console: Console) -> None:
+def _report_silence(location: Location, follower: Follower, console: Console) -> None:
     driver = driver_line(follower.beat) or "it was submitted, but no worker has taken it"
-    say(console, f"{place}: no sign of a driver for {duration(follower.silence)}; {driver}")
-    say(console, f"go on with: {_resume(place)}; what is committed stays")
+    say(console, f"{location}: no sign of a driver for {duration(follower.silence)}; {driver}")
+    say(console, f"resume with: {_resume(location)}; what is committed stays")
 
 
-def _resume(place: Place) -> str:
-    return f"{Command.sweep('resume', place)} (or sweep submit)"
+def _resume(location: Location) -> str:
+    return f"{Command.sweep('resume', location)} (or sweep submit)"
 
 
 class _Messages:
@@ -96,79 +91,71 @@ class _Messages:
         self.id = ""
         self.count = 0
 
-    def print_new(self, beat: Mapping[str, Any]) -> None:
+    def print_new(self, beat: Beat) -> None:
         """Print the new messages in a heartbeat."""
-        messages = beat.get("said")
-        count = beat.get("count_said")
-        if not isinstance(messages, list) or not isinstance(count, int):
-            return
-        if beat.get("id") != self.id and beat.get("state") == RUNNING:
-            self.id = str(beat.get("id"))
+        messages = beat.said
+        if beat.id != self.id and beat.state == RUNNING:
+            self.id = beat.id
             self.count = 0
             say(self.console, driver_line(beat))
-        new = min(max(0, count - self.count), len(messages))
+        new = min(max(0, beat.count_said - self.count), len(messages))
         for message in messages[len(messages) - new :]:
-            say(self.console, str(message))
-        self.count = max(count, self.count)
+            say(self.console, message)
+        self.count = max(beat.count_said, self.count)
 
 
-def _progress(beat: Mapping[str, Any]) -> str:
-    done = beat.get("done")
-    failed = beat.get("failed")
-    rate = beat.get("rate")
-    left = beat.get("left")
-    finished = done + failed if isinstance(done, int) and isinstance(failed, int) else 0
-    speed = f"{rate:.0f} runs/s" if isinstance(rate, float) and rate else "starting"
-    time_left = f", {duration(left)} left" if isinstance(left, float) else ""
-    return f"{finished} of {beat.get('runs')} runs, {speed}{time_left}, {failed} failed"
+def _progress(beat: Beat) -> str:
+    speed = f"{beat.rate:.0f} runs/s" if beat.rate else "starting"
+    time_left = "" if beat.left is None else f", {duration(beat.left)} left"
+    finished = beat.done + beat.failed
+    return f"{finished} of {beat.runs} runs, {speed}{time_left}, {beat.failed} failed"
 
 
-def _report_end(place: Place, beat: Mapping[str, Any], console: Console) -> int:
-    counts = Store.open(place).counts()
+def _report_end(location: Location, beat: Beat, console: Console) -> int:
+    counts = Store.open(location).counts()
     say(
         console,
-        f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed,"
+        f"{location}: {counts.done} of {counts.runs} runs done, {counts.failed} failed,"
         f" {counts.pending} pending; {driver_line(beat)}",
     )
-    code = beat.get("exit_code")
-    if code in (INTERRUPTED, BAD_INPUT) and counts.is_open:
-        say(console, f"go on with: {_resume(place)}")
-        return int(code)
+    if beat.exit_code in (INTERRUPTED, BAD_INPUT) and counts.is_open:
+        say(console, f"resume with: {_resume(location)}")
+        return beat.exit_code
     if counts.is_open:
-        return _report_undriven(place, console)
-    return _exit_code(place, console)
+        return _report_undriven(location, console)
+    return _exit_code(location, console)
 
 
-def _report_undriven(place: Place, console: Console) -> int:
-    counts = Store.open(place).counts()
+def _report_undriven(location: Location, console: Console) -> int:
+    counts = Store.open(location).counts()
     if counts.is_open:
         rounds = " and further rounds of the refinement" if counts.refining else ""
         say(
             console,
-            f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs{rounds} are"
-            f" pending; go on with: {Command.sweep('resume', place)}",
+            f"{location}: nobody drives it, and {counts.pending} of {counts.runs} runs{rounds} are"
+            f" pending; resume with: {Command.sweep('resume', location)}",
         )
         return BAD_INPUT
-    say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
-    return _exit_code(place, console)
+    say(console, f"{location}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
+    return _exit_code(location, console)
 
 
-def _exit_code(place: Place, console: Console) -> int:
+def _exit_code(location: Location, console: Console) -> int:
     """Report the expectations of a finished sweep, and return its exit code."""
-    store = Store.open(place)
-    expectations = checks_of(store.description.sweep.content, str(place))
+    store = Store.open(location)
+    expectations = expectations_of(store.description.sweep.content, str(location))
     for line in Notes.of(store).lines:
         say(console, f"note: {line}")
     code = SOME_FAILED if store.counts().failed else OK
-    return max(code, report_checks(store, expectations, console))
+    return max(code, report_expectations(store, expectations, console))
 
 
-def cancel(place: Place, patience: float, console: Console) -> int:
+def cancel(location: Location, patience: float, console: Console) -> int:
     """Ask the driver of a store to stop, and wait until it has.
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Location of the store.
     patience : float
         Time to wait for the driver to stop, in s.
@@ -180,38 +167,39 @@ def cancel(place: Place, patience: float, console: Console) -> int:
     int
         Exit code of the command.
     """
-    Store.open(place)
-    follower = Follower(place)
+    Store.open(location)
+    follower = Follower(location)
     deadline = time.monotonic() + patience
     asked_id = ""
     while time.monotonic() < deadline:
         beat = follower.read()
-        submission = read_note(place, SUBMISSION)
-        running = beat.get("state") == RUNNING and follower.silence < GONE_SECONDS
-        if asked_id and beat.get("state") in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
-            counts = Store.open(place).counts()
+        submission = Submission.read(location)
+        running = beat.state == RUNNING and follower.silence < GONE_SECONDS
+        if asked_id and beat.state in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
+            counts = Store.open(location).counts()
             say(
                 console,
-                f"{place}: stopped; {counts.done + counts.failed} of {counts.runs} runs are"
-                f" committed; go on with: {Command.sweep('resume', place)}",
+                f"{location}: stopped; {counts.done + counts.failed} of {counts.runs} runs are"
+                f" committed; resume with: {Command.sweep('resume', location)}",
             )
             return OK
         if not running and not submission:
-            place.note_delete(CANCEL)
-            say(console, f"{place}: nobody drives it; there is nothing to cancel{_last(beat)}")
+            StopRequest.delete(location)
+            say(console, f"{location}: nobody drives it; there is nothing to cancel{_last(beat)}")
             return BAD_INPUT
-        request_id = str(beat.get("id") if running else submission.get("id"))
+        request_id = beat.id if running else submission.id
         if request_id != asked_id:
-            ask_to_stop(place, request_id)
+            StopRequest.to(request_id).write(location)
             asked_id = request_id
         time.sleep(READ_SECONDS)
     say(
         console,
-        f"{place}: asked, but it has not stopped within {duration(patience)}{_last(follower.beat)};"
+        f"{location}: asked, but it has not stopped within {duration(patience)}"
+        f"{_last(follower.beat)};"
         " the request is kept and obeyed when it is seen",
     )
     return BAD_INPUT
 
 
-def _last(beat: Mapping[str, Any]) -> str:
+def _last(beat: Beat) -> str:
     return f" ({driver_line(beat)})" if beat else ""

@@ -22,10 +22,10 @@ from ..results.notes import Notes
 from ..running.progress import Tally, duration, say
 from ..spec.designs import drawn_by
 from ..spec.file import Sweep
-from ..store.location import Place
+from ..store.location import Location
 from ..store.store import Store
 from ..workers.profiles import usable_cores
-from .expectations import report_checks
+from .expectations import report_expectations
 from .totals import accuracy_lines, cache_line, failures, totals
 
 
@@ -37,8 +37,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     runs = runs_in_all(sweep, plan.count)
     seconds = _seconds_of_run(middle) * runs
     seconds_repeating = 0.0
-    if plan.checked:
-        share_repeated = len(plan.checked) / plan.count
+    if plan.accuracy_rows:
+        share_repeated = len(plan.accuracy_rows) / plan.count
         seconds_repeating = _seconds_of_comparison(middle) * share_repeated * runs
     expected = forecast(plan)
     cores = usable_cores()
@@ -57,10 +57,13 @@ def print_plan(plan: Plan, console: Console) -> None:
         f"  {len(plan.runs.identities)} distinct sets of cached arrays, cache scope"
         f" {sweep.spec.cache.scope}",
     )
-    if plan.checked:
+    if plan.accuracy_rows:
         share = 100.0 * seconds_repeating / (seconds + seconds_repeating)
         ways = "with tighter steps and with half and twice the bins"
-        say(console, f"  {len(plan.checked)} of them repeated {ways}, {share:.0f} % of the time")
+        say(
+            console,
+            f"  {len(plan.accuracy_rows)} of them repeated {ways}, {share:.0f} % of the time",
+        )
     time_needed = duration((seconds + seconds_repeating) / cores)
     say(console, f"  about {time_needed} on {cores} cores, measured on one run")
     megabytes = expected.bytes_raw / 1e6
@@ -99,12 +102,12 @@ def _seconds_of_comparison(config: RunConfig) -> float:
     return time.perf_counter() - begin
 
 
-def finish(place: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
+def finish(location: Location, sweep: Sweep, tally: Tally, console: Console) -> int:
     """Print totals, failures, expectations and speed.
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
     sweep : Sweep
         The sweep of the store.
@@ -118,7 +121,7 @@ def finish(place: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
     int
         The exit code.
     """
-    store = Store.open(place)
+    store = Store.open(location)
     counts = store.counts()
     table = totals(store)
     if table is not None:
@@ -134,7 +137,7 @@ def finish(place: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
         say(console, line)
     code = max(
         OK if counts.done == counts.runs else SOME_FAILED,
-        report_checks(store, sweep.expectations, console),
+        report_expectations(store, sweep.expectations, console),
     )
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
         if drawn_by(sweep.axes) == section:
@@ -162,12 +165,12 @@ def _speed_line(tally: Tally) -> str:
     )
 
 
-def interrupted(store: Place, command: str, console: Console) -> None:
+def interrupted(store: Location, command: str, console: Console) -> None:
     """Print how far a sweep has come, and the command that resumes it.
 
     Parameters
     ----------
-    store : Place
+    store : Location
         Where the store is.
     command : str
         The command that was interrupted.
@@ -186,13 +189,13 @@ def interrupted(store: Place, command: str, console: Console) -> None:
 
 
 def too_many_failed(
-    store: Place, stopped: TooManyFailures, sweep: Sweep, command: str, console: Console
+    store: Location, stopped: TooManyFailures, sweep: Sweep, command: str, console: Console
 ) -> None:
     """Print why a sweep stopped, the runs that failed, and the commands that resume it.
 
     Parameters
     ----------
-    store : Place
+    store : Location
         Where the store is.
     stopped : TooManyFailures
         The reason.

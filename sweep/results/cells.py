@@ -42,7 +42,7 @@ class Cells:
 
 
 def cells(
-    store: Store,
+    columns: Columns,
     name: str,
     x: str,
     y: str,
@@ -50,15 +50,14 @@ def cells(
     *,
     among: NDArray[np.int64] | None = None,
     over: str | None = None,
-    columns: Columns | None = None,
     one_grid: bool = False,
 ) -> Cells:
     """Lay out a scalar over two parameters.
 
     Parameters
     ----------
-    store : Store
-        The store.
+    columns : Columns
+        Of the store.
     name : str
         Of the scalar.
     x, y : str
@@ -69,8 +68,6 @@ def cells(
         Rows of the chosen runs; all by default. Cells of other runs are filtered out.
     over : str, optional
         Axis to sum over, such as rings. A cell is done when the runs of all its values are.
-    columns : Columns, optional
-        Of the store, if some are read already.
     one_grid : bool
         Whether values of ``x`` and ``y`` are those of all chosen runs, whatever is fixed, as
         panels of one figure need.
@@ -86,12 +83,11 @@ def cells(
         Several runs share a cell, because a parameter in which they differ is not fixed; the
         message names it.
     """
-    if columns is None:
-        columns = Columns(store)
+    store = columns.store
     every_run = runs_of(store)
     if among is None:
         among = every_run
-    runs, values_of = _cases(store, columns, every_run)
+    runs, values_of = _cases(columns, every_run)
     is_fixed = np.ones(runs.size, np.bool_)
     for key, value in fixed.items():
         is_fixed &= equal(values_of(key), value)
@@ -188,12 +184,13 @@ def _worst(state: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _cases(
-    store: Store, columns: Columns, among: NDArray[np.int64]
+    columns: Columns, among: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], Callable[[str], NDArray[Any]]]:
     """Return the run of each case, and a function that gives a parameter's value for each case.
 
     A run that several cases share is repeated; a run that is no case of the product counts once.
     """
+    store = columns.store
     if layout.CASE_RUN not in store:
         return among, lambda key: columns[key][among]
     axes = store.axes

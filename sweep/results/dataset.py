@@ -23,7 +23,7 @@ from ..common.floats import without_round_off
 from ..common.text import text
 from ..store import layout
 from ..store.description import Description
-from ..store.location import Place
+from ..store.location import Location
 from ..store.store import Store
 from .columns import STATES, adds_up
 from .notes import UNRECORDED, Notes
@@ -496,14 +496,14 @@ def _first_words(values: NDArray[Any]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def open_store(store: str | Path | Place, chunks: Any = None) -> xarray.Dataset:
+def open_store(store: str | Path | Location, chunks: Any = None) -> xarray.Dataset:
     """Open a store as an xarray dataset, whose arrays are read when they are used.
 
     Its accessor ``.sweep`` is a :class:`sweep.results.dataset.SweepAccessor`.
 
     Parameters
     ----------
-    store : str or Path or Place
+    store : str or Path or Location
         Where the store is.
     chunks : None or dict
         None reads an array whole when it is first used, which is fastest for all but the largest

@@ -56,7 +56,7 @@ def block_task(plan: Plan, store: str, block: Block, fence: Fence) -> BlockTask:
         Identity of the store and of its plan, which a worker checks before it writes.
     """
     spec = plan.sweep.spec
-    checked = frozenset(i for i, row in enumerate(block.rows) if row in plan.checked)
+    accuracy_indices = frozenset(i for i, row in enumerate(block.rows) if row in plan.accuracy_rows)
     return BlockTask(
         store,
         block.index,
@@ -71,7 +71,7 @@ def block_task(plan: Plan, store: str, block: Block, fence: Fence) -> BlockTask:
         retry=block.attempt > 1,
         time_limit=spec.time_limit,
         unused=block.unused,
-        checked=checked,
+        accuracy_indices=accuracy_indices,
     )
 
 
@@ -471,9 +471,11 @@ class Window:
         Condemned runs are recorded as failed without being started. Checks of the numerical error
         that kill their worker are condemned likewise.
         """
-        killers = self._find_killers(replace(task, checked=frozenset()), range(len(task.overrides)))
-        killing_checks = self._find_killers(
-            task, sorted(task.checked.difference(killers, task.condemned))
+        killers = self._find_killers(
+            replace(task, accuracy_indices=frozenset()), range(len(task.overrides))
+        )
+        killing_repeats = self._find_killers(
+            task, sorted(task.accuracy_indices.difference(killers, task.condemned))
         )
         reason = (
             "killed its worker process twice, as a crash in compiled code or too much memory does"
@@ -482,7 +484,7 @@ class Window:
             task,
             attempt=task.attempt + 1,
             condemned={**task.condemned, **dict.fromkeys(killers, reason)},
-            condemned_checks=task.condemned_checks.union(killing_checks),
+            condemned_repeats=task.condemned_repeats.union(killing_repeats),
         )
 
     def _find_killers(self, task: BlockTask, runs: Sequence[int]) -> list[int]:
@@ -496,8 +498,14 @@ class Window:
 
     def _survives(self, task: BlockTask, runs: Sequence[int]) -> bool:
         """Whether a worker survives ``runs``, numbered within the block."""
-        checked = frozenset(i for i, run in enumerate(runs) if run in task.checked)
-        trial = replace(task, overrides=tuple(task.overrides[i] for i in runs), checked=checked)
+        accuracy_indices = frozenset(
+            i for i, run in enumerate(runs) if run in task.accuracy_indices
+        )
+        trial = replace(
+            task,
+            overrides=tuple(task.overrides[i] for i in runs),
+            accuracy_indices=accuracy_indices,
+        )
         while True:
             future = self._submit(try_runs, trial)
             error = self._error_of(future)

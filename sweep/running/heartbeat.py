@@ -1,14 +1,9 @@
 """The heartbeat of a driver: notes next to the store about its progress, and requests to stop."""
 
-import getpass
-import json
 import math
-import os
-import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -21,22 +16,19 @@ from ..store.driving import driver_of
 from ..store.driving_right import Driving, this_driver
 from ..store.failures import storage_errors
 from ..store.folder import Folder
-from ..store.location import Place
+from ..store.location import Location
+from .driver_notes import (
+    BROKEN_OFF,
+    CANCELLED,
+    FINISHED,
+    KILLED,
+    RUNNING,
+    STOPPED,
+    Beat,
+    StopRequest,
+)
 from .progress import Reporter, duration
 
-# names of notes that are kept next to the store
-HEARTBEAT = "heartbeat"
-CANCEL = "cancel"
-SUBMISSION = "submission"  # there as long as a cluster takes care of the sweep
-# states of a driver
-RUNNING = "running"
-FINISHED = "finished"
-CANCELLED = "cancelled"
-BROKEN_OFF = "interrupted"
-STOPPED = "stopped"
-# never written: the state of a driver that ended without writing another one
-KILLED = "killed or cut off"
-MAX_NOTE_BYTES = 2**20  # a larger note is not ours
 GONE_SECONDS = 15.0  # without a heartbeat, after which nobody drives any more
 ANSWER_SECONDS = 5.0  # for an object store to take a heartbeat; another one follows anyway
 BEAT_SECONDS = 1.0
@@ -51,7 +43,7 @@ class Heartbeat:
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Location of the store.
     reporter : Reporter
         Counts and messages of the driver.
@@ -62,16 +54,16 @@ class Heartbeat:
     """
 
     def __init__(
-        self, place: Place, reporter: Reporter, stop: threading.Event, lock: Driving
+        self, location: Location, reporter: Reporter, stop: threading.Event, lock: Driving
     ) -> None:
         self.lock = lock
-        self.place = place.within(ANSWER_SECONDS)
+        self.location = location.within(ANSWER_SECONDS)
         self.reporter = reporter
         self.stop = stop
         self.fixed = {**this_driver(), "id": uuid.uuid4().hex}
         self.beats = 0
         self.cancelled = False
-        self._interval = BEAT_SECONDS if isinstance(place, Folder) else BEAT_SECONDS_OF_OBJECTS
+        self._interval = BEAT_SECONDS if isinstance(location, Folder) else BEAT_SECONDS_OF_OBJECTS
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="sweep-heartbeat", daemon=True)
 
@@ -100,23 +92,23 @@ class Heartbeat:
         tally = self.reporter.tally
         rate = tally.finished / tally.seconds if tally.finished else 0.0
         self.beats += 1
-        content = {
+        beat = Beat(
             **self.fixed,
-            "state": state,
-            "beat": self.beats,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "runs": tally.done_before + tally.failed_before + tally.runs,
-            "done": tally.done_in_all,
-            "failed": tally.failed_in_all,
-            "rate": rate,  # runs per second
-            "left": (tally.runs - tally.finished) / rate if rate else None,  # s
-            "said": list(self.reporter.said),
-            "count_said": self.reporter.count_said,
+            state=state,
+            beat=self.beats,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            runs=tally.done_before + tally.failed_before + tally.runs,
+            done=tally.done_in_all,
+            failed=tally.failed_in_all,
+            rate=rate,
+            left=(tally.runs - tally.finished) / rate if rate else None,
+            said=tuple(self.reporter.said),
+            count_said=self.reporter.count_said,
             **fields,
-        }
+        )
         # that others cannot follow is no reason to stop
         with suppress(*storage_errors()):
-            self.place.note_write(HEARTBEAT, json.dumps(content).encode())
+            beat.write(self.location)
 
     def _beat(self) -> None:
         while not self._ended.wait(self._interval):
@@ -128,87 +120,54 @@ class Heartbeat:
 
     def _obey_request(self) -> None:
         """Stop if somebody has asked this driver to."""
-        request = read_note(self.place, CANCEL)
-        if self.cancelled or request.get("id") != self.fixed["id"]:
+        request = StopRequest.read(self.location)
+        if self.cancelled or request.id != self.fixed["id"]:
             return
         self.cancelled = True
-        self.place.note_delete(CANCEL)
+        StopRequest.delete(self.location)
         self.reporter.say(
-            f"stopping, as {request.get('by', 'somebody')} asked; what is committed stays, and the"
+            f"stopping, as {request.by} asked; what is committed stays, and the"
             " same command goes on"
         )
         self.stop.set()
 
 
-def read_note(place: Place, note: str) -> Mapping[str, Any]:
-    """Return the plain values of a note; empty if it cannot be read.
-
-    The note may have been written by anybody, so that all other values are ignored.
-    """
-    if isinstance(place, Folder):
-        path = place.note_path(note)
-        # reading a pipe would hang
-        if not os.path.isfile(path) or path.stat().st_size > MAX_NOTE_BYTES:
-            return {}
-    try:
-        content = json.loads(place.note_read(note) or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    return {name: value for name, value in content.items() if _is_plain(value)}
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, list):
-        return all(isinstance(line, str) for line in value)
-    return isinstance(value, str | int | None)
-
-
-def ask_to_stop(place: Place, request_id: str) -> None:
-    """Leave a request for the driver (or submission) with this id to stop."""
-    by = f"{getpass.getuser()} on {socket.gethostname()} (process {os.getpid()})"
-    place.note_write(CANCEL, json.dumps({"id": request_id, "by": by}).encode())
-
-
-def driver_line(beat: Mapping[str, Any]) -> str:
+def driver_line(beat: Beat) -> str:
     """Return who drives, or drove last, as one line; empty without a heartbeat."""
     if not beat:
         return ""
-    driver = f"process {beat.get('pid')} on {beat.get('host')}"
-    if beat.get("state") != RUNNING:
-        error = f": {beat['error']}" if beat.get("error") else ""
-        return f"last driven by {driver}, {beat.get('state')} at {beat.get('at')}{error}"
-    return f"driven by {driver} since {beat.get('since')}, last sign of it {_age(beat)}"
+    driver = f"process {beat.pid} on {beat.host}"
+    if beat.state != RUNNING:
+        error = f": {beat.error}" if beat.error else ""
+        return f"last driven by {driver}, {beat.state} at {beat.at}{error}"
+    return f"driven by {driver} since {beat.since}, last sign of it {_age(beat)}"
 
 
-def _age(beat: Mapping[str, Any]) -> str:
+def _age(beat: Beat) -> str:
     seconds = _silence(beat)
     if math.isnan(seconds):
         return "at an unknown time"
     return f"{duration(max(0.0, seconds))} ago by this machine's clock"
 
 
-def _silence(beat: Mapping[str, Any]) -> float:
+def _silence(beat: Beat) -> float:
     """Return the age of a heartbeat by this machine's clock, in s; NaN if it has no time."""
     try:
-        return (datetime.now(UTC) - datetime.fromisoformat(str(beat.get("at")))).total_seconds()
+        return (datetime.now(UTC) - datetime.fromisoformat(beat.at)).total_seconds()
     except (ValueError, TypeError):
         return math.nan
 
 
-def heartbeat(place: Place) -> Mapping[str, Any]:
+def heartbeat(location: Location) -> Beat:
     """Return the last heartbeat.
 
     If it says that the driver is running, but is old, and nobody holds the lock, then the state is
-    :data:`KILLED`.
+    :data:`~sweep.running.driver_notes.KILLED`.
     """
-    beat = read_note(place, HEARTBEAT)
+    beat = Beat.read(location)
     is_recent = _silence(beat) < GONE_SECONDS
-    if beat.get("state") == RUNNING and not is_recent and driver_of(place) is None:
-        return {**beat, "state": KILLED}
+    if beat.state == RUNNING and not is_recent and driver_of(location) is None:
+        return beat.model_copy(update={"state": KILLED})
     return beat
 
 
@@ -218,16 +177,16 @@ class Follower:
     It does so by its own clock, since the clocks of machines differ.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.beat: Mapping[str, Any] = {}
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self.beat = Beat()
         self._last: object = None
         self._change_time = time.monotonic()
 
-    def read(self) -> Mapping[str, Any]:
+    def read(self) -> Beat:
         """Read the heartbeat."""
-        self.beat = read_note(self.place, HEARTBEAT)
-        current = (self.beat.get("id"), self.beat.get("beat"), self.beat.get("state"))
+        self.beat = Beat.read(self.location)
+        current = (self.beat.id, self.beat.beat, self.beat.state)
         if current != self._last:
             self._last = current
             self._change_time = time.monotonic()

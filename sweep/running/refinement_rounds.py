@@ -22,7 +22,7 @@ from ..results.outcomes import outcomes
 from ..spec.designs import POINT
 from ..spec.file import with_points
 from ..spec.refinement import CHANGEABLE_KEYS, Points, RefineSpec, first_points
-from ..store.location import Place
+from ..store.location import Location
 from ..store.store import Store, read_descriptions
 
 
@@ -82,32 +82,32 @@ def recorded(plan: Plan, store: Store, *, extending: bool) -> Plan:
     return _with(plan, points)
 
 
-def may_go_on(plan: Plan, place: Place) -> bool:
+def may_go_on(plan: Plan, location: Location) -> bool:
     """Whether further rounds may follow that are not planned yet."""
     if plan.sweep.spec.refine is None:
         return False
-    description, _ = read_descriptions(place)
+    description, _ = read_descriptions(location)
     recorded_refine = description.sweep.content.get("refine")
     given_refine = plan.sweep.given["content"]["refine"]
     return description.refined is not True or not same(recorded_refine, given_refine)
 
 
-def _values(plan: Plan, refine: RefineSpec, place: Place) -> NDArray[np.float64]:
+def _values(plan: Plan, refine: RefineSpec, location: Location) -> NDArray[np.float64]:
     """Return the (points,) target, less the level; NaN where a run has no such number."""
-    results = outcomes(Store.open(place), refine.target, log=refine.log)
+    results = outcomes(Store.open(location), refine.target, log=refine.log)
     values = np.full(refine.first + len(_refined(plan)), np.nan)
     values[results.labels[POINT].astype(np.int64)] = results.value - refine.offset
     return values
 
 
-def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | None:
+def next_round(plan: Plan, location: Location, say: Callable[[str], None]) -> Plan | None:
     """Return the plan with another round, once all its runs are committed.
 
     Parameters
     ----------
     plan : Plan
         The plan so far.
-    place : Place
+    location : Location
         Location of its store.
     say : callable
         Takes messages for people.
@@ -128,14 +128,14 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
     if refine is None:
         return None
     points = np.array([*first_points(refine), *_refined(plan)])
-    values = _values(plan, refine, place)
+    values = _values(plan, refine, location)
     max_points = refine.max_runs // runs_per_point(plan.sweep)
     is_full = len(points) >= max_points
     # only complete rounds count; a smaller max_runs may have cut the last one short
     complete = len(points) if is_full else refine.complete_points(len(points))
     has_value = np.isfinite(values)
     if has_value[:complete].sum() < 2:
-        raise _too_few_values(refine, place, int(has_value[:complete].sum()), complete)
+        raise _too_few_values(refine, location, int(has_value[:complete].sum()), complete)
     new, largest = triangulation.next_points(
         points[:complete], values[:complete], refine.loss, refine.per_round
     )
@@ -158,7 +158,7 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
         except ConfigError as error:
             raise ConfigError(
                 error.problems,
-                f"{place}: the next round has cases that cannot run; what is committed stays;"
+                f"{location}: the next round has cases that cannot run; what is committed stays;"
                 " narrow refine.axes",
             ) from error
     if reached:
@@ -168,19 +168,19 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
     else:
         end = "the smallest distance between points"
     say(f"{progress}; {end} is reached{remarks}")
-    finish_refinement(plan, place)
+    finish_refinement(plan, location)
     return None
 
 
-def _too_few_values(refine: RefineSpec, place: Place, count: int, points: int) -> StoreError:
+def _too_few_values(refine: RefineSpec, location: Location, count: int, points: int) -> StoreError:
     target = refine.target
     cure = "cure failures and run with --retry-failed"
     if refine.log:
         target = f"log10 of {target}"
         cure += ", or drop log"
     return StoreError(
-        f"{place}: {count} of {points} points have a finite {target}, too few to refine; see sweep"
-        f" show {place} --columns status,error,{refine.target}, {cure}"
+        f"{location}: {count} of {points} points have a finite {target}, too few to refine;"
+        f" see sweep show {location} --columns status,error,{refine.target}, {cure}"
     )
 
 

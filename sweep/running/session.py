@@ -11,7 +11,7 @@ from marsdisk.cli.program import compile_kernels
 
 from ..common.errors import Interrupted, StoreError, TooManyFailures
 from ..planning.create_store import cases_of, create, extend
-from ..planning.match_store import arranged, may_extend, refuse_other_plan
+from ..planning.match_store import in_stored_rows, refuse_other_accuracy, refuse_other_plan
 from ..planning.plan import Block, Plan, make_plan
 from ..spec.file import Sweep, recorded_sweep
 from ..store import layout
@@ -21,7 +21,7 @@ from ..store.driving_right import Driving
 from ..store.failures import telling
 from ..store.folder import Folder
 from ..store.locate import locate
-from ..store.location import Place
+from ..store.location import Location
 from ..store.store import Store, read_descriptions
 from ..store.writer import mark_unused
 from ..workers.profiles import Source, expected_workers
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from ..workers.dashboard import FillDocument
 
 
-def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
+def prepare_store(plan: Plan, location: Location, *, extending: bool = False) -> Plan:
     """Create or extend the store of a plan, or resume the one that was created for it.
 
     Parameters
     ----------
     plan : Plan
         The sweep's runs.
-    place : Place
+    location : Location
         Location of the store.
     extending : bool
         Whether runs that the store does not have may be added.
@@ -56,25 +56,25 @@ def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
     StoreError
         The store cannot be created, read or extended, or holds another plan.
     """
-    with telling(place, "cannot be read"):
-        exists = place.exists()
+    with telling(location, "cannot be read"):
+        exists = location.exists()
     if not exists:
-        create(plan, place)
+        create(plan, location)
         return plan
-    store = Store.open(place, same_length=False)
+    store = Store.open(location, same_length=False)
     plan = recorded(plan, store, extending=extending)
-    plan, new = arranged(plan, store)
+    plan, new = in_stored_rows(plan, store)
     if extending and plan.digest != store.description.plan_digest:
-        may_extend(plan, store)
+        refuse_other_accuracy(plan, store)
         extend(plan, store)
         return plan
     refuse_other_plan(plan, store, new=new)
     if store.is_between_lengths:
         extend(plan, store)
         return plan
-    renew_cases(place, cases_of(plan))
+    renew_cases(location, cases_of(plan))
     # a repair may have removed the mark together with a damaged block
-    mark_unused(place, plan.unused)
+    mark_unused(location, plan.unused)
     return plan
 
 
@@ -110,7 +110,7 @@ def _count_runs(blocks: Iterable[Block]) -> int:
 
 def run_sweep(
     sweep: Sweep,
-    store: str | Path | Place,
+    store: str | Path | Location,
     *,
     workers: Source,
     console: Console,
@@ -125,7 +125,7 @@ def run_sweep(
     ----------
     sweep : Sweep
         The sweep file, read.
-    store : str or Path or Place
+    store : str or Path or Location
         Location of the store, which is created if it does not exist.
     workers : Source
         Where workers come from; 0 runs everything in this process.
@@ -157,24 +157,24 @@ def run_sweep(
     TooManyFailures
         More runs failed than are allowed; committed blocks are kept.
     """
-    place = locate(store)
-    place.refuse_bad_name()
+    location = locate(store)
+    location.refuse_bad_name()
     plan = make_plan(sweep, expected_workers(workers))
-    if workers != 0 and not place.is_shared:
+    if workers != 0 and not location.is_shared:
         raise StoreError(
-            f"{place}: workers cannot see into this process's memory; use --workers 0, or a store"
-            " elsewhere"
+            f"{location}: workers cannot see into this process's memory; use --workers 0, or a"
+            " store elsewhere"
         )
-    with driving(place) as lock:
-        plan = prepare_store(plan, place, extending=extending)
-        opened = Store.open(place)
+    with driving(location) as lock:
+        plan = prepare_store(plan, location, extending=extending)
+        opened = Store.open(location)
         blocks = blocks_to_run(plan, opened, retry_failed=retry_failed)
         before = opened.counts()
         retried = _count_runs(block for block in blocks if block.attempt > 1)
         tally = Tally(_count_runs(blocks), before.done, before.failed - retried)
-        if blocks or may_go_on(plan, place):
+        if blocks or may_go_on(plan, location):
             pool = _Pool(workers, page_of)
-            plan = _run(plan, place, blocks, tally, pool, console, lock, allowed)
+            plan = _run(plan, location, blocks, tally, pool, console, lock, allowed)
         return plan, tally
 
 
@@ -188,7 +188,7 @@ class _Pool:
 
 def _run(
     plan: Plan,
-    store: Place,
+    store: Location,
     blocks: list[Block],
     tally: Tally,
     pool: _Pool,
@@ -253,7 +253,7 @@ def _run(
     return plan
 
 
-def _refuse_commits_undone(store: Place) -> None:
+def _refuse_commits_undone(store: Location) -> None:
     """Raise StoreError if runs that were committed are pending again."""
     pending = Store.open(store).counts().pending
     if pending:
@@ -262,7 +262,7 @@ def _refuse_commits_undone(store: Place) -> None:
         raise StoreError(f"{store}: {problem}; resume with the same command")
 
 
-def _name_for_workers(store: Place, workers: Source) -> str:
+def _name_for_workers(store: Location, workers: Source) -> str:
     """Return the store's name for workers: the folder itself, as a link may be changed later."""
     if not isinstance(store, Folder):
         return str(store)
@@ -272,19 +272,19 @@ def _name_for_workers(store: Place, workers: Source) -> str:
     return str(store.path.absolute())
 
 
-def _clear_broken_writes(place: Place) -> None:
+def _clear_broken_writes(location: Location) -> None:
     """Remove the files that a killed process was writing; readers ignore them."""
-    if isinstance(place, Folder):
-        with telling(place, "cannot be written"):
-            place.delete([key for key, _ in place.listing() if key.endswith(".partial")])
+    if isinstance(location, Folder):
+        with telling(location, "cannot be written"):
+            location.delete([key for key, _ in location.listing() if key.endswith(".partial")])
 
 
-def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> bool:
+def is_complete(store: str | Path | Location, *, retry_failed: bool = False) -> bool:
     """Whether no runs of a store are left to do.
 
     Parameters
     ----------
-    store : str or Path or Place
+    store : str or Path or Location
         Location of the store.
     retry_failed : bool
         Whether failed runs are to be run again.
@@ -293,6 +293,6 @@ def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> boo
     return not counts.is_open and not (retry_failed and counts.failed)
 
 
-def sweep_of_store(store: str | Path | Place) -> Sweep:
+def sweep_of_store(store: str | Path | Location) -> Sweep:
     """Return the sweep that a store was created for, from the record in the store."""
     return recorded_sweep(read_descriptions(locate(store))[0], str(store))

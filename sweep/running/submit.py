@@ -7,7 +7,6 @@ workers against a task and would give up on it. A task that finds the store lock
 alone decides who drives.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -31,13 +30,13 @@ from ..store.failures import storage_errors
 from ..store.folder import Folder
 from ..store.identity import this_process, unique_mark
 from ..store.locate import locate
-from ..store.location import Place
+from ..store.location import Location
 from ..store.store import Store
 from ..workers.handshake import check_agreement, probing
 from ..workers.profiles import Scheduler, Tls, expected_workers
 from ..workers.start import connect, naming_loss
 from ..workers.watchdog import Limits
-from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_note
+from .driver_notes import CANCELLED, STOPPED, Beat, StopRequest, Submission
 from .refinement_rounds import may_go_on
 from .session import blocks_to_run, prepare_store
 
@@ -64,14 +63,14 @@ class Request:
         return f"sweep-driver-{self.id}-{self.turn}"
 
 
-def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None:
+def submit(sweep: Sweep, store: str | Location, scheduler: Scheduler) -> str | None:
     """Hand a sweep to a cluster.
 
     Parameters
     ----------
     sweep : Sweep
         The sweep file, read.
-    store : str or Place
+    store : str or Location
         Location of the store, which is created if it does not exist.
     scheduler : Scheduler
         The scheduler of the cluster.
@@ -86,18 +85,18 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
     ConfigError, StoreError, ClusterError
         As in :func:`sweep.running.session.run_sweep`, before anything is handed over.
     """
-    place = locate(store)
+    location = locate(store)
     plan = make_plan(sweep, expected_workers(scheduler))
-    if not place.is_shared:
+    if not location.is_shared:
         raise StoreError(
-            f"{place}: workers cannot see into this process's memory; use a store elsewhere"
+            f"{location}: workers cannot see into this process's memory; use a store elsewhere"
         )
-    if isinstance(place, Folder):
+    if isinstance(location, Folder):
         # other machines have other working folders
-        place = locate(place.path.absolute())
-    with driving(place):
-        plan = prepare_store(plan, place)
-        if not blocks_to_run(plan, Store.open(place)) and not may_go_on(plan, place):
+        location = locate(location.path.absolute())
+    with driving(location):
+        plan = prepare_store(plan, location)
+        if not blocks_to_run(plan, Store.open(location)) and not may_go_on(plan, location):
             return None
     limits = Limits.from_config()
     with connect(scheduler, limits.connect) as client, naming_loss(scheduler.address):
@@ -108,12 +107,12 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
                 f"no worker at {scheduler.address} within {limits.no_worker:.0f} s; start some,"
                 " then submit again"
             ) from None
-        with probing(str(place)) as probe:
+        with probing(str(location)) as probe:
             check_agreement(client, probe)
-        request = Request(uuid.uuid4().hex[:12], str(place), scheduler.tls)
-        place.note_delete(HEARTBEAT)
-        submission = {**this_driver(), "id": request.id, "scheduler": scheduler.address}
-        place.note_write(SUBMISSION, json.dumps(submission).encode())
+        request = Request(uuid.uuid4().hex[:12], str(location), scheduler.tls)
+        Beat.delete(location)
+        submission = Submission(**this_driver(), id=request.id, scheduler=scheduler.address)
+        submission.write(location)
         future = client.submit(drive, request, key=request.key, pure=False)
         fire_and_forget(future)
         # an answer means that the task, which was sent before, has arrived
@@ -125,21 +124,23 @@ def drive(request: Request) -> None:
     """Keep a driver running until the sweep ends; this is the Dask task."""
     # this worker takes blocks, too
     secede()
-    place = locate(request.store)
-    if not place.note_create(f"{SUBMISSION}-{request.id}-{request.turn}", unique_mark().encode()):
-        _hand_over(place, replace(request, turn=request.turn + 1))
+    location = locate(request.store)
+    if not location.note_create(
+        f"{Submission.file}-{request.id}-{request.turn}", unique_mark().encode()
+    ):
+        _hand_over(location, replace(request, turn=request.turn + 1))
         return
     try:
-        _stand_by(place, request)
+        _stand_by(location, request)
     except storage_errors() as error:
-        _record_end(place, f"the store cannot be read any more: {error}")
+        _record_end(location, f"the store cannot be read any more: {error}")
     for turn in range(request.turn + 1):
-        place.note_delete(f"{SUBMISSION}-{request.id}-{turn}")
-    if read_note(place, SUBMISSION).get("id") == request.id:
-        place.note_delete(SUBMISSION)
+        location.note_delete(f"{Submission.file}-{request.id}-{turn}")
+    if Submission.read(location).id == request.id:
+        Submission.delete(location)
 
 
-def _hand_over(place: Place, successor: Request) -> None:
+def _hand_over(location: Location, successor: Request) -> None:
     """Submit another task for the sweep, even if the scheduler is not found for a while."""
     for _ in range(MAX_CONNECTIONS):
         try:
@@ -150,27 +151,27 @@ def _hand_over(place: Place, successor: Request) -> None:
         else:
             return
     _record_end(
-        place,
+        location,
         f"the scheduler cannot be reached from {this_process()['host']}: {problem}; submit again",
     )
 
 
-def _stand_by(place: Place, request: Request) -> None:
+def _stand_by(location: Location, request: Request) -> None:
     """Start one driver after the other until the sweep has ended."""
     for _ in range(MAX_DRIVERS):
-        while not _is_free(place):
+        while not _is_free(location):
             time.sleep(STANDBY_SECONDS)
-        if _has_ended(place, request):
+        if _has_ended(location, request):
             return
         code, error = _run_driver(request)
-        state = read_note(place, HEARTBEAT).get("state")
+        state = Beat.read(location).state
         if code in {OK, SOME_FAILED, CHECK_FAILED}:
             return
         if code == INTERRUPTED and state == CANCELLED:
             return
         if code == BAD_INPUT and not any(passing in error for passing in PASSING_ERRORS):
             if state != STOPPED:
-                _record_end(place, error)
+                _record_end(location, error)
             return
         # the driver was killed, or told to end because its machine does
         time.sleep(STANDBY_SECONDS)
@@ -178,27 +179,27 @@ def _stand_by(place: Place, request: Request) -> None:
         problem = f"the last of {MAX_DRIVERS} drivers in a row said: {error}"
     else:
         problem = f"{MAX_DRIVERS} drivers in a row were killed"
-    _record_end(place, f"{problem}; look at {this_process()['host']}, then submit again")
+    _record_end(location, f"{problem}; look at {this_process()['host']}, then submit again")
 
 
-def _is_free(place: Place) -> bool:
+def _is_free(location: Location) -> bool:
     try:
-        with driving(place):
+        with driving(location):
             return True
     except StoreError:
         return False
 
 
-def _has_ended(place: Place, request: Request) -> bool:
+def _has_ended(location: Location, request: Request) -> bool:
     """Whether no driver is needed any more; obey a request to cancel."""
-    beat = read_note(place, HEARTBEAT)
-    cancel = read_note(place, CANCEL)
-    if cancel.get("id") in (request.id, beat.get("id", request.id)):
-        place.note_delete(CANCEL)
-        _record_end(place, "", CANCELLED, INTERRUPTED)
+    beat = Beat.read(location)
+    stop_request = StopRequest.read(location)
+    if stop_request and stop_request.id in (request.id, beat.id):
+        StopRequest.delete(location)
+        _record_end(location, "", CANCELLED, INTERRUPTED)
         return True
-    counts = Store.open(place).counts()
-    return beat.get("state") in (CANCELLED, STOPPED) or not counts.is_open
+    counts = Store.open(location).counts()
+    return beat.state in (CANCELLED, STOPPED) or not counts.is_open
 
 
 def _run_driver(request: Request) -> tuple[int, str]:
@@ -238,15 +239,18 @@ def _certificate_options(worker: Any, request: Request) -> Sequence[str]:
     return ["--tls-ca", ca, "--tls-cert", cert, "--tls-key", key]
 
 
-def _record_end(place: Place, error: str, state: str = STOPPED, code: int = BAD_INPUT) -> None:
+def _record_end(
+    location: Location, error: str, state: str = STOPPED, code: int = BAD_INPUT
+) -> None:
     """Write a last heartbeat that says how the sweep ended."""
-    content = {
-        **read_note(place, HEARTBEAT),
-        **this_driver(),
+    driver = this_driver()
+    changes = {
+        **driver,
+        "at": driver["since"],
         "id": uuid.uuid4().hex,
         "state": state,
         "exit_code": code,
         "error": error,
     }
     with suppress(*storage_errors()):
-        place.note_write(HEARTBEAT, json.dumps({**content, "at": content["since"]}).encode())
+        Beat.read(location).model_copy(update=changes).write(location)

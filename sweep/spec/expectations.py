@@ -126,7 +126,7 @@ def parse_expectations(section: Any) -> tuple[dict[str, Expectation], list[str]]
     return expectations, problems
 
 
-def checks_of(content: Mapping[str, Any], where: str) -> dict[str, Expectation]:
+def expectations_of(content: Mapping[str, Any], where: str) -> dict[str, Expectation]:
     """Return the expectations in the content of a sweep file.
 
     Parameters

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from . import layout, writer
-from .location import Place
+from .location import Location
 from .store import Store
 
 Table = Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
@@ -86,12 +86,12 @@ def cases(store: Store, axes: Sequence[str]) -> tuple[NDArray[np.int64], dict[st
     return runs, {axis: store.column(layout.CASE_LABEL.format(axis)) for axis in axes}
 
 
-def renew_cases(place: Place, table: Table) -> None:
+def renew_cases(location: Location, table: Table) -> None:
     """Write the table of cases to a store that has none or another."""
-    store = Store.open(place)
+    store = Store.open(location)
     is_same = all(
         name in store and store.column(name).tolist() == values.tolist()
         for name, (values, _) in table.items()
     )
     if not is_same:
-        writer.write_cases(zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3), table)
+        writer.write_cases(zarr.open_group(location.zarr_store(), mode="r+", zarr_format=3), table)

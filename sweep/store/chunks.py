@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from marsdisk.io.zarr_folder import DESCRIPTION
 
 from .folder import Folder
-from .location import FILE_BYTES, Place
+from .location import FILE_BYTES, Location
 from .object_store import MAX_REQUESTS
 from .schema import MAX_CHUNK_BYTES, ArraySpec
 
@@ -58,12 +58,12 @@ class Files:
     not_plain: list[str] = field(default_factory=list)
 
 
-def files_of(place: Place, arrays: Mapping[str, ArraySpec], below: str = "") -> Files:
+def files_of(location: Location, arrays: Mapping[str, ArraySpec], below: str = "") -> Files:
     """List the files of a store, or of one of its folders, by kind.
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
     arrays : mapping of str to ArraySpec
         Arrays of the store.
@@ -76,7 +76,7 @@ def files_of(place: Place, arrays: Mapping[str, ArraySpec], below: str = "") -> 
         All files but the descriptions.
     """
     files = Files({name: [] for name in arrays})
-    for listed, size in place.listing(below):
+    for listed, size in location.listing(below):
         key = listed.removesuffix("/")
         name, _, rest = key.partition("/")
         spec = arrays.get(name)
@@ -124,7 +124,7 @@ def _is_index(text: str) -> bool:
 
 
 def damaged(
-    place: Place, arrays: Mapping[str, ArraySpec], files: Files, *, deep: bool
+    location: Location, arrays: Mapping[str, ArraySpec], files: Files, *, deep: bool
 ) -> list[tuple[str, Chunk]]:
     """Return the chunks that cannot be read, with the names of their arrays.
 
@@ -133,7 +133,7 @@ def damaged(
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
     arrays : mapping of str to ArraySpec
         Arrays of the store.
@@ -151,7 +151,7 @@ def damaged(
     to_read = []
     for name, chunks in files.chunks.items():
         spec = arrays[name]
-        has_header = "blosc" in spec.codecs and isinstance(place, Folder)
+        has_header = "blosc" in spec.codecs and isinstance(location, Folder)
         is_read = deep or _is_read_whole(spec) or has_header
         for chunk in chunks:
             if not _size_fits(spec, chunk.size):
@@ -164,8 +164,8 @@ def damaged(
         spec = arrays[name]
         try:
             if deep or _is_read_whole(spec):
-                return not _content_fits(spec, place.read(chunk.key), chunk.size)
-            return not _header_fits(spec, place.read(chunk.key, BLOSC_HEADER_BYTES), chunk.size)
+                return not _content_fits(spec, location.read(chunk.key), chunk.size)
+            return not _header_fits(spec, location.read(chunk.key, BLOSC_HEADER_BYTES), chunk.size)
         except FileNotFoundError:  # removed since it was listed
             return False
         except OSError as error:
@@ -173,7 +173,7 @@ def damaged(
                 raise
             return True
 
-    if isinstance(place, Folder):
+    if isinstance(location, Folder):
         return bad + [suspect for suspect in to_read if is_bad(suspect)]
     with ThreadPoolExecutor(MAX_REQUESTS) as threads:
         verdicts = threads.map(is_bad, to_read)
@@ -281,7 +281,7 @@ def absent(spec: ArraySpec, chunks: Iterable[Chunk]) -> list[int]:
 
 
 def read_array(
-    place: Place, spec: ArraySpec, refuse: Callable[[Sequence[int]], None]
+    location: Location, spec: ArraySpec, refuse: Callable[[Sequence[int]], None]
 ) -> NDArray[Any]:
     """Read a whole array.
 
@@ -289,7 +289,7 @@ def read_array(
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
     spec : ArraySpec
         The array.
@@ -307,7 +307,7 @@ def read_array(
     ValueError
         Chunks cannot be read.
     """
-    files = files_of(place, {spec.name: spec}, f"{spec.name}/")
+    files = files_of(location, {spec.name: spec}, f"{spec.name}/")
     if files.not_plain:
         raise ValueError(f"{', '.join(files.not_plain[:MAX_FILES_SHOWN])} cannot be read")
     missing = absent(spec, files.chunks[spec.name])
@@ -319,11 +319,11 @@ def read_array(
         begin = chunk.first * spec.chunks[0]
         end = min(begin + spec.chunks[0], rows)
         parts.append(_Part(chunk.key, slice(begin, end), slice(0, end - begin), chunk.indices[1:]))
-    return _filled(place, spec, rows, parts, refuse)
+    return _filled(location, spec, rows, parts, refuse)
 
 
 def read_rows(
-    place: Place,
+    location: Location,
     spec: ArraySpec,
     rows: NDArray[np.int64],
     refuse: Callable[[Sequence[int]], None],
@@ -332,7 +332,7 @@ def read_rows(
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
     spec : ArraySpec
         The array.
@@ -363,7 +363,7 @@ def read_rows(
             indices = (numbers[positions[0]], *inner)
             key = f"{spec.name}/c/{'/'.join(map(str, indices))}"
             parts.append(_Part(key, positions, rows_in_chunk[positions], inner))
-    return _filled(place, spec, rows.size, parts, refuse)
+    return _filled(location, spec, rows.size, parts, refuse)
 
 
 class _Part(NamedTuple):
@@ -376,7 +376,7 @@ class _Part(NamedTuple):
 
 
 def _filled(
-    place: Place,
+    location: Location,
     spec: ArraySpec,
     rows: int,
     parts: Sequence[_Part],
@@ -389,7 +389,7 @@ def _filled(
     fill = float(spec.fill) if isinstance(spec.fill, str) and spec.fill else spec.fill
     dtype = np.dtypes.StringDType() if spec.dtype == "string" else spec.dtype
     result = np.full((rows, *spec.shape[1:]), fill, dtype)
-    for part, content in zip(parts, _contents(place, [part.key for part in parts]), strict=True):
+    for part, content in zip(parts, _contents(location, [part.key for part in parts]), strict=True):
         if content is None:
             refuse([int(part.key.split("/")[2])])
             continue
@@ -409,15 +409,15 @@ def _filled(
     return result
 
 
-def _contents(place: Place, keys: Sequence[str]) -> Iterable[bytes | None]:
+def _contents(location: Location, keys: Sequence[str]) -> Iterable[bytes | None]:
     """Return the contents of files; None for a file that does not exist."""
 
     def read_if_there(key: str) -> bytes | None:
         with suppress(FileNotFoundError):
-            return place.read(key)
+            return location.read(key)
         return None
 
-    if isinstance(place, Folder):
+    if isinstance(location, Folder):
         return map(read_if_there, keys)
     with ThreadPoolExecutor(MAX_REQUESTS) as threads:
         return list(threads.map(read_if_there, keys))

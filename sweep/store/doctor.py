@@ -23,7 +23,7 @@ from .driving_right import DRIVER, LOCK
 from .failures import telling
 from .folder import Folder
 from .locate import locate
-from .location import Place
+from .location import Location
 from .object_store import MAKING
 from .recorded_tables import change_of_table, is_missing
 from .schema import ArraySpec
@@ -93,7 +93,7 @@ class _Examined(Store):
 
     def __init__(
         self,
-        location: Place,
+        location: Location,
         description: Description,
         arrays: Mapping[str, ArraySpec],
         *,
@@ -115,12 +115,12 @@ class _Examined(Store):
         return range(first_row // self.block_size, last_row // self.block_size + 1)
 
 
-def examine(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
+def examine(store: str | Path | Location, *, deep: bool = False) -> Diagnosis:
     """Diagnose a store without changing anything.
 
     Parameters
     ----------
-    store : str or Path or Place
+    store : str or Path or Location
         Where the store is.
     deep : bool
         Whether to read every chunk, rather than the sizes of all and the first bytes of some.
@@ -135,22 +135,22 @@ def examine(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
     StoreError
         There is no store of a sweep, or it cannot be read at all.
     """
-    place = locate(store)
-    driver = driver_of(place)
-    return Diagnosis(_examine(place, driver, deep=deep), driver)
+    location = locate(store)
+    driver = driver_of(location)
+    return Diagnosis(_examine(location, driver, deep=deep), driver)
 
 
-def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
-    description, descriptions = read_descriptions(place)
+def _examine(location: Location, driver: str | None, *, deep: bool) -> list[Finding]:
+    description, descriptions = read_descriptions(location)
     arrays, problems = schema.read_arrays(descriptions, description)
-    findings = list(_structure(place, problems, arrays, description.rows))
-    with telling(place, "cannot be read"):
-        records = _commit_records(place, arrays)
-        files = files_of(place, arrays)
+    findings = list(_structure(location, problems, arrays, description.rows))
+    with telling(location, "cannot be read"):
+        records = _commit_records(location, arrays)
+        files = files_of(location, arrays)
         files.chunks |= records
         files.foreign = [key for key in files.foreign if key.partition("/")[0] not in problems]
-        bad = damaged(place, arrays, files, deep=deep)
-        store = _Examined(place, description, arrays, files=files, bad=bad, driver=driver)
+        bad = damaged(location, arrays, files, deep=deep)
+        store = _Examined(location, description, arrays, files=files, bad=bad, driver=driver)
         findings += _files(store)
         if not problems:
             findings += _blocks(store)
@@ -158,7 +158,7 @@ def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
     return findings
 
 
-def _commit_records(place: Place, arrays: Mapping[str, ArraySpec]) -> dict[str, list[Chunk]]:
+def _commit_records(location: Location, arrays: Mapping[str, ArraySpec]) -> dict[str, list[Chunk]]:
     """Return the chunks with commit records.
 
     They are listed before all others, so that the chunks of every block that they declare
@@ -166,15 +166,15 @@ def _commit_records(place: Place, arrays: Mapping[str, ArraySpec]) -> dict[str, 
     """
     if "status" not in arrays:
         return {}
-    return files_of(place, {"status": arrays["status"]}, "status/").chunks
+    return files_of(location, {"status": arrays["status"]}, "status/").chunks
 
 
 def _structure(
-    place: Place, problems: Mapping[str, str], arrays: Mapping[str, ArraySpec], rows: int
+    location: Location, problems: Mapping[str, str], arrays: Mapping[str, ArraySpec], rows: int
 ) -> Iterator[Finding]:
     salvage = (
         "its other arrays can still be read with Zarr; for a whole store, sweep run it into"
-        f" another --store than {place}"
+        f" another --store than {location}"
     )
     if problems:
         yield Finding(
@@ -191,7 +191,7 @@ def _structure(
             tuple(f"{name} {problem}" for name, problem in lengths.items()),
             "an extension was interrupted, or the store was changed by hand",
             "the same sweep run FILE --extend again completes it, and"
-            f" {Command.sweep('resume', place)} reverts it; if you did not extend the store:"
+            f" {Command.sweep('resume', location)} reverts it; if you did not extend the store:"
             f" {salvage}",
         )
 
@@ -509,14 +509,14 @@ def _is_ours(note: str) -> bool:
     return re.fullmatch("(probe|clock|making)-[0-9a-f]+(-[0-9]+)?", note) is not None
 
 
-def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
+def repair(store: str | Path | Location, *, deep: bool = False) -> Diagnosis:
     """Repair what can be repaired; no readable file is removed.
 
     Files that nothing reads are removed, and blocks with unreadable results marked as pending.
 
     Parameters
     ----------
-    store : str or Path or Place
+    store : str or Path or Location
         Where the store is.
     deep : bool
         As of :func:`examine`.
@@ -531,55 +531,55 @@ def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
     StoreError
         Somebody drives the store, or it cannot be read or written.
     """
-    place = locate(store)
+    location = locate(store)
     # refuses anything but a store before notes are written next to it
-    read_descriptions(place)
-    with driving(place):
-        findings = _examine(place, None, deep=deep)
-        with telling(place, "cannot be written"):
+    read_descriptions(location)
+    with driving(location):
+        findings = _examine(location, None, deep=deep)
+        with telling(location, "cannot be written"):
             repaired = [
-                _repaired(place, finding) for finding in _without_own_notes(place, findings)
+                _repaired(location, finding) for finding in _without_own_notes(location, findings)
             ]
             return Diagnosis(repaired, None)
 
 
-def _without_own_notes(place: Place, findings: Sequence[Finding]) -> Iterator[Finding]:
+def _without_own_notes(location: Location, findings: Sequence[Finding]) -> Iterator[Finding]:
     """Leave out the notes of the repair itself, which drives the store."""
-    own_notes = {note_name(place.name, note) for note in (LOCK, DRIVER)}
+    own_notes = {note_name(location.name, note) for note in (LOCK, DRIVER)}
     for finding in findings:
         leftovers = tuple(name for name in finding.leftovers if name not in own_notes)
         if leftovers or finding.kind != "stale notes":
             yield replace(finding, leftovers=leftovers)
 
 
-def _repaired(place: Place, finding: Finding) -> Finding:
+def _repaired(location: Location, finding: Finding) -> Finding:
     if not finding.repair:
         return finding
     if finding.blocks:
         # first, so that a reader never sees a commit record of a block that is gone
-        _mark_pending(place, finding.blocks)
-    place.delete(finding.files)
+        _mark_pending(location, finding.blocks)
+    location.delete(finding.files)
     for name in finding.leftovers:
         with suppress(FileNotFoundError):
-            place.delete_leftover(name)
+            location.delete_leftover(name)
     return replace(finding, repaired=True)
 
 
-def _mark_pending(place: Place, blocks: Sequence[int]) -> None:
-    group = Store.open(place)
+def _mark_pending(location: Location, blocks: Sequence[int]) -> None:
+    group = Store.open(location)
     size = group.block_size
-    status = zarr.open_array(place.zarr_store(), path="status", mode="r+", zarr_format=3)
+    status = zarr.open_array(location.zarr_store(), path="status", mode="r+", zarr_format=3)
     for block in blocks:
         first_row = block * size
         runs = slice(first_row, min(first_row + size, status.shape[0]))
         # where a block is one chunk, it is pending without it, whether it is readable or not
         if status.chunks[0] == size:
-            place.delete([f"status/c/{block}"])
+            location.delete([f"status/c/{block}"])
         else:
             status[runs] = layout.PENDING
         with suppress(StoreError):  # where run_id cannot be read, the next driver marks them
             is_nameless = group.rows("run_id", runs) == ""
-            mark_unused(place, (first_row + np.flatnonzero(is_nameless)).tolist())
+            mark_unused(location, (first_row + np.flatnonzero(is_nameless)).tolist())
 
 
 def _ranges(blocks: set[int]) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from .driving_right import Driving
 from .file_lock import holder_of, locked
 from .folder import Folder
 from .locate import locate
-from .location import Place
+from .location import Location
 
 
 @contextmanager
-def driving(store: str | Path | Place) -> Iterator[Driving]:
+def driving(store: str | Path | Location) -> Iterator[Driving]:
     """Hold the right to drive a store for as long as the context lasts.
 
     A folder that another driver holds is refused at once, an object store as soon as it is known
@@ -20,7 +20,7 @@ def driving(store: str | Path | Place) -> Iterator[Driving]:
 
     Parameters
     ----------
-    store : str or Path or Place
+    store : str or Path or Location
         Where the store is, or is to be created.
 
     Yields
@@ -31,26 +31,26 @@ def driving(store: str | Path | Place) -> Iterator[Driving]:
     Raises
     ------
     StoreError
-        Another driver is alive, or the place cannot be written.
+        Another driver is alive, or the location cannot be written.
     """
-    place = locate(store)
-    place.refuse_bad_name()
-    if isinstance(place, Folder):
-        with locked(place) as right:
+    location = locate(store)
+    location.refuse_bad_name()
+    if isinstance(location, Folder):
+        with locked(location) as right:
             yield right
         return
     from .lease import leased
 
-    with leased(place) as right:
+    with leased(location) as right:
         yield right
 
 
-def driver_of(place: Place) -> str | None:
+def driver_of(location: Location) -> str | None:
     """Return the driver that holds a store now, without taking or changing anything.
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
 
     Returns
@@ -58,8 +58,8 @@ def driver_of(place: Place) -> str | None:
     str or None
         The driver in words; None where nobody drives the store.
     """
-    if isinstance(place, Folder):
-        return holder_of(place)
+    if isinstance(location, Folder):
+        return holder_of(location)
     from . import lease
 
-    return lease.holder_of(place)
+    return lease.holder_of(location)

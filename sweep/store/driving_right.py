@@ -8,7 +8,7 @@ from typing import Any
 from ..common.command import Command
 from ..common.errors import StoreError
 from .identity import this_process
-from .location import Place
+from .location import Location
 
 # notes next to the store: the file that is locked, and the description of its holder
 LOCK = "lock"
@@ -36,7 +36,7 @@ def describe_driver(driver: Mapping[str, Any]) -> str:
     return f"process {driver['pid']} on {driver['host']} since {driver['since']}"
 
 
-def refusal(store: Place, driver: str) -> StoreError:
+def refusal(store: Location, driver: str) -> StoreError:
     """Return the error of a second driver."""
     return StoreError(
         f"{store}: {driver} is driving this sweep; wait for it ({Command.sweep('status', store)})"

@@ -135,12 +135,14 @@ def _connection_failure(text: str) -> str:
     return "the connection was cut"
 
 
-def failure(place: object, error: Exception, problem: str = "", seconds: float = 0.0) -> StoreError:
+def failure(
+    location: object, error: Exception, problem: str = "", seconds: float = 0.0
+) -> StoreError:
     """Return an error of an object store's client as a StoreError.
 
     Parameters
     ----------
-    place : object
+    location : object
         The store, whose text names it.
     error : Exception
         The error that the client has raised.
@@ -154,7 +156,9 @@ def failure(place: object, error: Exception, problem: str = "", seconds: float =
     StoreError
         A StorageOutageError where the same request may succeed a little later.
     """
-    message = f"{place}: {problem}: {reason(error)}" if problem else f"{place}: {reason(error)}"
+    message = (
+        f"{location}: {problem}: {reason(error)}" if problem else f"{location}: {reason(error)}"
+    )
     if not is_passing(error):
         return StoreError(message)
     if seconds >= 1.0:
@@ -163,12 +167,12 @@ def failure(place: object, error: Exception, problem: str = "", seconds: float =
 
 
 @contextmanager
-def telling(place: object, problem: str, advice: str = "") -> Iterator[None]:
+def telling(location: object, problem: str, advice: str = "") -> Iterator[None]:
     """Turn failures of storage within this context into a StoreError.
 
     Parameters
     ----------
-    place : object
+    location : object
         The store, whose text names it.
     problem : str
         What could not be done if storage fails, such as "cannot be read".
@@ -187,6 +191,6 @@ def telling(place: object, problem: str, advice: str = "") -> Iterator[None]:
         raise
     except storage_errors() as error:
         if is_of_client(error):
-            raise failure(place, error, problem) from error
+            raise failure(location, error, problem) from error
         cure = f"; {advice}" if advice else ""
-        raise StoreError(f"{place}: {problem}: {reason(error)}{cure}") from error
+        raise StoreError(f"{location}: {problem}: {reason(error)}{cure}") from error

@@ -67,7 +67,7 @@ class LockFile(Driving):
 
 
 @contextmanager
-def locked(place: Folder) -> Iterator[LockFile]:
+def locked(location: Folder) -> Iterator[LockFile]:
     """Hold the lock of a folder for as long as the context lasts.
 
     Raises
@@ -75,12 +75,12 @@ def locked(place: Folder) -> Iterator[LockFile]:
     StoreError
         Another driver holds it, or the folder cannot be written.
     """
-    lock = _acquire(place)
+    lock = _acquire(location)
     try:
-        right = LockFile(place.note_path(LOCK))
+        right = LockFile(location.note_path(LOCK))
         # the note only serves the message of a driver that is refused
         with suppress(OSError):
-            place.note_write(DRIVER, json.dumps(this_driver()).encode())
+            location.note_write(DRIVER, json.dumps(this_driver()).encode())
         try:
             yield right
         finally:
@@ -89,23 +89,23 @@ def locked(place: Folder) -> Iterator[LockFile]:
                 right.notice_loss()
             # once it is lost, the notes are another driver's
             if not right.lost:
-                _remove_notes(place)
+                _remove_notes(location)
     finally:
         lock.release()
 
 
-def _remove_notes(place: Folder) -> None:
+def _remove_notes(location: Folder) -> None:
     with suppress(OSError):
-        place.note_delete(DRIVER)
+        location.note_delete(DRIVER)
     # where an open file cannot be removed it stays, and does no harm; it is removed before the lock
     # is released, since filelock does not lock a file that is gone
     with suppress(OSError):
-        place.note_delete(LOCK)
+        location.note_delete(LOCK)
 
 
-def holder_of(place: Folder) -> str | None:
+def holder_of(location: Folder) -> str | None:
     """Return who holds the lock of a folder now; None where nobody does."""
-    path = place.note_path(LOCK)
+    path = location.note_path(LOCK)
     # unlike Path.exists, this is False also where the name is too long
     if not os.path.exists(path):
         return None
@@ -113,21 +113,21 @@ def holder_of(place: Folder) -> str | None:
     try:
         lock.acquire()
     except (filelock.Timeout, OSError):
-        return _last_driver(place)
+        return _last_driver(location)
     lock.release()
     return None
 
 
-def _last_driver(place: Folder) -> str:
+def _last_driver(location: Folder) -> str:
     """Return the last driver of a folder, from the note that it has written."""
     try:
-        return describe_driver(json.loads(place.note_read(DRIVER) or b""))
+        return describe_driver(json.loads(location.note_read(DRIVER) or b""))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
 
 
-def _acquire(place: Folder) -> filelock.BaseFileLock:
-    path = place.note_path(LOCK)
+def _acquire(location: Folder) -> filelock.BaseFileLock:
+    path = location.note_path(LOCK)
     lock = filelock.FileLock(path, blocking=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def _acquire(place: Folder) -> filelock.BaseFileLock:
             except filelock.Timeout:
                 # somebody holds it; or has just removed it; or no file can be created here
                 if not path.exists():
-                    _refuse_bad_folder(place)
+                    _refuse_bad_folder(location)
                 elif attempt >= MAX_ATTEMPTS_WHILE_HELD:
                     break
                 time.sleep(ATTEMPT_SECONDS)
@@ -146,20 +146,20 @@ def _acquire(place: Folder) -> filelock.BaseFileLock:
         raise
     except OSError as error:
         raise StoreError(
-            f"{place}: the folder cannot be written: {error.strerror or error}; choose another"
+            f"{location}: the folder cannot be written: {error.strerror or error}; choose another"
             " location with --store"
         ) from error
-    raise refusal(place, _last_driver(place))
+    raise refusal(location, _last_driver(location))
 
 
-def _refuse_bad_folder(place: Folder) -> None:
+def _refuse_bad_folder(location: Folder) -> None:
     """Refuse a folder in which no file can be created, such as one of /proc."""
-    probe = place.note_path(f"probe-{unique_mark()}")
+    probe = location.note_path(f"probe-{unique_mark()}")
     try:
         probe.touch()
         probe.unlink()
     except FileNotFoundError:
         raise StoreError(
-            f"{place}: no file can be created in {place.path.parent}; choose another location with"
-            " --store"
+            f"{location}: no file can be created in {location.path.parent}; choose another"
+            " location with --store"
         ) from None

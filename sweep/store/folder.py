@@ -15,7 +15,7 @@ from marsdisk.io.zarr_folder import DESCRIPTION, note_name
 from .fence import Guard, LateBlockError
 from .files import put_in_place, refuse_detour, remove_file
 from .identity import unique_mark
-from .location import DESCRIPTION_BYTES, FILE_BYTES, Place
+from .location import DESCRIPTION_BYTES, FILE_BYTES, Location
 from .naming import folder_behind, refuse_name
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Folder(Place):
+class Folder(Location):
     """A folder of this machine, or one that several machines share.
 
     Parameters
@@ -103,7 +103,7 @@ class Folder(Place):
         return (self.path / array / DESCRIPTION).read_bytes()
 
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
-        """List the files below a folder of the store, with their bytes; see :class:`Place`."""
+        """List the files below a folder of the store, with their bytes; see :class:`Location`."""
         folders = [below]
         while folders:
             folder = folders.pop()

@@ -260,7 +260,7 @@ BOOKKEEPING: tuple[Variable, ...] = (
 ORDER_BINS = "order_bins"
 #: The arrays that the worker fills for runs whose accuracy it estimates; only in stores whose sweep
 #: asks for that, and NaN for all other runs.
-CHECKS: tuple[Variable, ...] = tuple(
+ACCURACY: tuple[Variable, ...] = tuple(
     Variable(name, ("quantity",), "f8", {"units": "1", "long_name": long_name}, lambda _: np.nan)
     for name, long_name in (
         ("err_time", "relative error from time steps, by the same run with tighter ones"),
@@ -272,7 +272,7 @@ CHECKS: tuple[Variable, ...] = tuple(
 OPTIONAL: Mapping[str, tuple[Variable, ...]] = {
     "damping": (_of_part("damping", "e", ("sample",)), _of_part("damping", "v_rel", ("sample",))),
     "energy": (_of_part("energy", "E_collisions", ()), _of_part("energy", "E_dissipated", ())),
-    "check": CHECKS,
+    "check": ACCURACY,
 }
 #: The commit record: written last.
 STATUS_VARIABLE = Variable(

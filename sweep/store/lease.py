@@ -39,7 +39,7 @@ from .driving_right import (
 )
 from .failures import reason, storage_errors, telling
 from .identity import unique_mark
-from .location import Place
+from .location import Location
 from .object_store import Objects, Tagged
 
 logger = logging.getLogger(__name__)
@@ -53,12 +53,12 @@ RELEASED = "released"
 
 
 @contextmanager
-def leased(place: Place) -> Iterator[Driving]:
+def leased(location: Location) -> Iterator[Driving]:
     """Hold the lease of a store; a thread keeps it alive until the context ends.
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is, in an object store.
 
     Yields
@@ -71,8 +71,8 @@ def leased(place: Place) -> Iterator[Driving]:
     StoreError
         As of :meth:`Lease.take`.
     """
-    lease = Lease(_object_place(place))
-    with telling(place, "cannot be written"):
+    lease = Lease(_object_location(location))
+    with telling(location, "cannot be written"):
         lease.take()
     try:
         yield lease
@@ -85,14 +85,14 @@ class Lease(Driving):
 
     Parameters
     ----------
-    place : Objects
+    location : Objects
         Where the store is that it drives.
     """
 
-    def __init__(self, place: Objects) -> None:
+    def __init__(self, location: Objects) -> None:
         super().__init__()
-        self.place = place
-        self._quick_place = place.within(ANSWER_SECONDS)
+        self.location = location
+        self._quick_location = location.within(ANSWER_SECONDS)
         self.note: dict[str, Any] = {
             **this_driver(),
             "machine": _machine(),
@@ -132,18 +132,18 @@ class Lease(Driving):
         self._thread.start()
 
     def _take(self) -> None:
-        while not self.place.note_create(LOCK, self._note_text()):
-            note = self.place.note_tagged(LOCK)
+        while not self.location.note_create(LOCK, self._note_text()):
+            note = self.location.note_tagged(LOCK)
             if note is None:  # removed by hand in between
                 continue
             self._wait_for_end(note)
-            if self.place.note_replace(LOCK, self._note_text(), note.tag):
+            if self.location.note_replace(LOCK, self._note_text(), note.tag):
                 _remove_life_file(_content(note.data))
                 break
-        if self.place.note_create(LOCK, self._note_text("a second one")):
+        if self.location.note_create(LOCK, self._note_text("a second one")):
             problem = "this object store ignores conditional writes"
             effect = "so that two drivers could not be kept apart"
-            raise StoreError(f"{self.place}: {problem}, {effect}; use another")
+            raise StoreError(f"{self.location}: {problem}, {effect}; use another")
 
     def release(self) -> None:
         """Give up the lease.
@@ -177,11 +177,11 @@ class Lease(Driving):
         another id, not if a write was done though its answer was lost.
         """
         for _ in range(MAX_REPLACE_ATTEMPTS):
-            note = self._quick_place.note_tagged(LOCK)
+            note = self._quick_location.note_tagged(LOCK)
             if note is None or _content(note.data).get("id") != self.note["id"]:
                 return False
             self.note["beat"] += 1
-            if self._quick_place.note_replace(LOCK, self._note_text(state), note.tag):
+            if self._quick_location.note_replace(LOCK, self._note_text(state), note.tag):
                 return True
         # it was ours each time it was read
         return True
@@ -192,7 +192,7 @@ class Lease(Driving):
         while not self._ended.wait(seconds):
             try:
                 if not self._replace():
-                    self.lose(_describe(self._quick_place.note_read(LOCK)))
+                    self.lose(_describe(self._quick_location.note_read(LOCK)))
                     return
                 seconds = BEAT_SECONDS
                 silent = False
@@ -210,34 +210,34 @@ class Lease(Driving):
         if content.get("state") == RELEASED or is_alive is False:
             return
         if is_alive:
-            raise refusal(self.place, _describe(note.data))
-        remaining = GONE_SECONDS - (_server_time(self.place) - note.written).total_seconds()
+            raise refusal(self.location, _describe(note.data))
+        remaining = GONE_SECONDS - (_server_time(self.location) - note.written).total_seconds()
         if remaining > 0:
             logger.warning(
                 "%s: %s may be driving this sweep; waiting for a sign of life, for up to %.0f s",
-                self.place,
+                self.location,
                 _describe(note.data),
                 remaining,
             )
         end = time.monotonic() + remaining
         while time.monotonic() < end:
             time.sleep(min(POLL_SECONDS, GONE_SECONDS / 10.0))
-            latest = self.place.note_tagged(LOCK)
+            latest = self.location.note_tagged(LOCK)
             if latest is None:
                 return
             if latest.tag == note.tag:
                 continue
             if _content(latest.data).get("state") != RELEASED:
-                raise refusal(self.place, _describe(latest.data))
+                raise refusal(self.location, _describe(latest.data))
             return
 
 
-def holder_of(place: Place) -> str | None:
+def holder_of(location: Location) -> str | None:
     """Return the driver that holds the lease of a store.
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is, in an object store.
 
     Returns
@@ -245,7 +245,7 @@ def holder_of(place: Place) -> str | None:
     str or None
         The driver in words; None where the lease is released or its holder is known to be gone.
     """
-    note = _object_place(place).note_tagged(LOCK)
+    note = _object_location(location).note_tagged(LOCK)
     if note is None:
         return None
     content = _content(note.data)
@@ -257,10 +257,10 @@ def holder_of(place: Place) -> str | None:
     return _describe(note.data)
 
 
-def _object_place(place: Place) -> Objects:
-    if not isinstance(place, Objects):
-        raise TypeError(f"{place} is in no object store")
-    return place
+def _object_location(location: Location) -> Objects:
+    if not isinstance(location, Objects):
+        raise TypeError(f"{location} is in no object store")
+    return location
 
 
 def _content(data: bytes) -> Mapping[str, Any]:
@@ -277,15 +277,15 @@ def _describe(data: bytes | None) -> str:
     return "another process"
 
 
-def _server_time(place: Objects) -> datetime:
+def _server_time(location: Objects) -> datetime:
     """Return the object store's time, from a note that is written now."""
     note = f"clock-{unique_mark()}"
-    place.note_write(note, b"")
-    written = place.note_tagged(note)
-    place.note_delete(note)
+    location.note_write(note, b"")
+    written = location.note_tagged(note)
+    location.note_delete(note)
     if written is None:
         problem = "a note written next to it a moment ago is gone"
-        raise StoreError(f"{place}: {problem}; is somebody clearing the bucket?")
+        raise StoreError(f"{location}: {problem}; is somebody clearing the bucket?")
     return written.written
 
 

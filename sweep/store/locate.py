@@ -3,21 +3,21 @@
 from pathlib import Path
 
 from .folder import folder_at
-from .location import OBJECT_SCHEMES, Place
+from .location import OBJECT_SCHEMES, Location
 from .url_secrets import refuse_lost_slash, refuse_secrets
 
 
-def locate(store: str | Path | Place) -> Place:
+def locate(store: str | Path | Location) -> Location:
     """Return the location that a path or URL names.
 
     Parameters
     ----------
-    store : str or Path or Place
+    store : str or Path or Location
         A path, a URL, or a location, which is returned as it is.
 
     Returns
     -------
-    Place
+    Location
         Where the store is or will be; nothing is read there.
 
     Raises
@@ -30,7 +30,7 @@ def locate(store: str | Path | Place) -> Place:
     >>> locate("results/x.zarr").name, str(locate("s3://bucket/x.zarr"))
     ('x.zarr', 's3://bucket/x.zarr')
     """
-    if isinstance(store, Place):
+    if isinstance(store, Location):
         return store
     text = str(store)
     refuse_lost_slash(store, OBJECT_SCHEMES)
@@ -41,6 +41,6 @@ def locate(store: str | Path | Place) -> Place:
         refuse_secrets(scheme, rest)
         # file:///path, or file://host/path
         return folder_at(rest if rest.startswith("/") else "/" + rest.partition("/")[2])
-    from .object_store import object_place
+    from .object_store import object_location
 
-    return object_place(scheme, rest)
+    return object_location(scheme, rest)

@@ -17,7 +17,7 @@ FILE_BYTES = 2**31  #: at most, in a file that this program has written
 
 
 @dataclass(frozen=True)
-class Place(ABC):
+class Location(ABC):
     """Where a store is or will be.
 
     It holds what people have typed, and never credentials: it may be sent to workers, printed and
@@ -34,12 +34,12 @@ class Place(ABC):
     def name(self) -> str:
         """The name of the store, the last part of its path."""
 
-    def within(self, seconds: float) -> "Place":  # noqa: ARG002 - for object stores only
-        """Return the same place, with a shorter wait for an object store's answer."""
+    def within(self, seconds: float) -> "Location":  # noqa: ARG002 - for object stores only
+        """Return the same location, with a shorter wait for an object store's answer."""
         return self
 
-    def for_a_block(self) -> "Place":
-        """Return the same place, with the wait for an answer of a worker that writes a block."""
+    def for_a_block(self) -> "Location":
+        """Return the same location, with the wait for an answer of a worker that writes a block."""
         return self
 
     @property

@@ -1,9 +1,9 @@
 """Stores in an object store: S3 and compatible ones, Google Cloud Storage, Azure, and memory.
 
-Every request is repeated for as long as the place's patience lasts, and may have been done though
-its answer was lost. A request that may be done twice is not harmed by that. A conditional request
-fails the second time, because of what it has written the first time: then the object is read and
-compared.
+Every request is repeated for as long as the location's patience lasts, and may have been done
+though its answer was lost. A request that may be done twice is not harmed by that. A conditional
+request fails the second time, because of what it has written the first time: then the object is
+read and compared.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from ..common.errors import StoreError
 from .coroutines import run_coroutine
 from .fence import CommittedAlreadyError, Guard
 from .identity import unique_mark
-from .location import DESCRIPTION_BYTES, OBJECT_SCHEMES, Place
+from .location import DESCRIPTION_BYTES, OBJECT_SCHEMES, Location
 from .object_client import client, client_store
 from .patience import SHARE_OF_A_BLOCK, Patience, configured_patience
 from .url_secrets import refuse_secrets
@@ -43,8 +43,8 @@ class Tagged(NamedTuple):
     written: datetime  #: by the clock of the object store
 
 
-def object_place(scheme: str, rest: str) -> "Objects":
-    """Return the place ``scheme://rest``.
+def object_location(scheme: str, rest: str) -> "Objects":
+    """Return the location ``scheme://rest``.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _gather_outside(make_requests: Callable[[], Iterable[Awaitable[T]]]) -> list
 
 
 @dataclass(frozen=True)
-class Objects(Place):
+class Objects(Location):
     """A prefix in a bucket."""
 
     #: s, for which requests are repeated; None for the time that is configured
@@ -109,11 +109,11 @@ class Objects(Place):
         return "/".join(self.text.split("/")[:3])
 
     def within(self, seconds: float) -> "Objects":
-        """Return the same place, with requests repeated for less time."""
+        """Return the same location, with requests repeated for less time."""
         return replace(self, patience=seconds)
 
     def for_a_block(self) -> "Objects":
-        """Return the same place, with the patience of a worker that writes a block."""
+        """Return the same location, with the patience of a worker that writes a block."""
         return self.within(configured_patience() * SHARE_OF_A_BLOCK)
 
     def _patience(self) -> Patience:

@@ -47,7 +47,7 @@ class Patience:
 
     Parameters
     ----------
-    place : object
+    location : object
         The store, whose text names it.
     bucket : str
         Its bucket.
@@ -59,8 +59,8 @@ class Patience:
     #: when this process last logged that a request waits
     _mentioned = float("-inf")
 
-    def __init__(self, place: object, bucket: str, seconds: float | None) -> None:
-        self.place = place
+    def __init__(self, location: object, bucket: str, seconds: float | None) -> None:
+        self.location = location
         self.bucket = bucket
         self.is_long = seconds is None
         self._seconds = seconds
@@ -149,11 +149,11 @@ class Patience:
         Patience._mentioned = now
         error = state.outcome.exception()
         problem = "" if error is None else reason(error)
-        logger.warning("%s: %s; waiting for up to %.0f s", self.place, problem, self.seconds)
+        logger.warning("%s: %s; waiting for up to %.0f s", self.location, problem, self.seconds)
 
     def _translate(self, error: Exception) -> Exception:
         """Return an error of the client as a StoreError, unless it is an answer about an object."""
         is_missing = isinstance(error, FileNotFoundError)
         if is_missing or type(error).__name__ in ANSWERS or not is_of_client(error):
             return error
-        return failure(self.place, error, seconds=time.monotonic() - self._began)
+        return failure(self.location, error, seconds=time.monotonic() - self._began)

@@ -19,7 +19,7 @@ from .description import NAME, Description, OtherSchemaError
 from .failures import reason, storage_errors, telling
 from .fence import Fence
 from .locate import locate
-from .location import Place
+from .location import Location
 
 MAX_COLUMN_BYTES = 4 * 2**30
 MAX_PROBLEMS_SHOWN = 10
@@ -28,12 +28,12 @@ MAX_NAMES_SHOWN = 5
 BOOKKEEPING = ("run_id", "block", "in_product", layout.ROUND)
 
 
-def read_descriptions(place: Place) -> tuple[Description, dict[str, bytes]]:
+def read_descriptions(location: Location) -> tuple[Description, dict[str, bytes]]:
     """Read what a store says of itself, and the raw description of each of its arrays.
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
 
     Returns
@@ -49,30 +49,30 @@ def read_descriptions(place: Place) -> tuple[Description, dict[str, bytes]]:
         There is no store, or it is of another schema, or damaged.
     """
     try:
-        with telling(place, "cannot be read"):
-            if not place.exists():
+        with telling(location, "cannot be read"):
+            if not location.exists():
                 raise StoreError(
-                    f"{place}: there is no store of a sweep here; check the path (sweep run creates"
-                    " stores)"
+                    f"{location}: there is no store of a sweep here; check the path (sweep run"
+                    " creates stores)"
                 )
-            descriptions = place.descriptions()
+            descriptions = location.descriptions()
             return Description.read(descriptions.get("", b"")), descriptions
     except OtherSchemaError as error:
-        raise StoreError(f"{place}: {error}") from None
+        raise StoreError(f"{location}: {error}") from None
     except ValueError as error:
         problem = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
         raise StoreError(
-            f"{place}: is not a store of a sweep, or is damaged{problem}; nothing was changed;"
+            f"{location}: is not a store of a sweep, or is damaged{problem}; nothing was changed;"
             " choose another --store"
         ) from error
 
 
-def read_fence(store: str | Path | Place) -> Fence:
+def read_fence(store: str | Path | Location) -> Fence:
     """Read the fence of a store, which its blocks are compared with before they are written.
 
     Parameters
     ----------
-    store : str or Path or Place
+    store : str or Path or Location
         Where the store is.
 
     Returns
@@ -119,7 +119,7 @@ class Store:
 
     Attributes
     ----------
-    location : Place
+    location : Location
         Where the store is.
     description : Description
         What it says of itself.
@@ -133,19 +133,19 @@ class Store:
     """
 
     def __init__(
-        self, location: Place, description: Description, arrays: Mapping[str, schema.ArraySpec]
+        self, location: Location, description: Description, arrays: Mapping[str, schema.ArraySpec]
     ) -> None:
         self.location = location
         self.description = description
         self.arrays = arrays
 
     @classmethod
-    def open(cls, store: str | Path | Place, *, same_length: bool = True) -> "Store":
+    def open(cls, store: str | Path | Location, *, same_length: bool = True) -> "Store":
         """Open a store after checking everything that it declares.
 
         Parameters
         ----------
-        store : str or Path or Place
+        store : str or Path or Location
             Where the store is.
         same_length : bool
             Whether to refuse a store whose arrays differ in length because a resize was
@@ -161,16 +161,16 @@ class Store:
         StoreError
             There is no store, or it has another schema, or it is damaged or forged.
         """
-        place = locate(store)
-        description, descriptions = read_descriptions(place)
+        location = locate(store)
+        description, descriptions = read_descriptions(location)
         arrays, problems = schema.read_arrays(descriptions, description)
         if same_length and not problems:
             problems = schema.lengths(arrays, description.rows)
         if problems:
             lines = [f"{name} {problem}" for name, problem in problems.items()]
             shown = "; ".join(lines[:MAX_PROBLEMS_SHOWN])
-            raise StoreError(f"{place}: {shown}; see what can be done: {_doctor(place)}")
-        return cls(place, description, arrays)
+            raise StoreError(f"{location}: {shown}; see what can be done: {_doctor(location)}")
+        return cls(location, description, arrays)
 
     def __str__(self) -> str:
         return str(self.location)

@@ -25,7 +25,7 @@ from .coroutines import run_coroutine
 from .failures import telling
 from .fence import Fence, LateBlockError, refuse_committed
 from .locate import locate
-from .location import Place
+from .location import Location
 
 #: Chunks are 5 % larger than by zstd at level 3, and packed 16 times faster: with zstd, packing
 #: would take a seventh of the time to write a block.
@@ -117,7 +117,7 @@ def coordinate(values: Sequence[Any]) -> NDArray[Any]:
 
 
 def create_store(  # noqa: PLR0913 - keyword-only, and each describes another part of the store
-    place: Place,
+    location: Location,
     *,
     runs: int,
     block_size: int,
@@ -132,7 +132,7 @@ def create_store(  # noqa: PLR0913 - keyword-only, and each describes another pa
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is to be.
     runs : int
         Number of rows.
@@ -154,11 +154,11 @@ def create_store(  # noqa: PLR0913 - keyword-only, and each describes another pa
     Raises
     ------
     StoreError
-        The place cannot be written.
+        The location cannot be written.
     """
     with (
-        telling(place, "the store cannot be created", "choose another location with --store"),
-        place.making() as group,
+        telling(location, "the store cannot be created", "choose another location with --store"),
+        location.making() as group,
     ):
         for name, (values, attrs) in coordinates.items():
             _create(group, name, values, "run", attrs)
@@ -179,7 +179,7 @@ def create_store(  # noqa: PLR0913 - keyword-only, and each describes another pa
 
 
 def extend_store(  # noqa: PLR0913 - keyword-only, and each describes another part of the store
-    place: Place,
+    location: Location,
     *,
     rows_before: int,
     runs: int,
@@ -199,7 +199,7 @@ def extend_store(  # noqa: PLR0913 - keyword-only, and each describes another pa
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
     rows_before : int
         Rows that the store has; new arrays are filled for them.
@@ -221,17 +221,17 @@ def extend_store(  # noqa: PLR0913 - keyword-only, and each describes another pa
     Raises
     ------
     StoreError
-        The place cannot be written, or an array is damaged.
+        The location cannot be written, or an array is damaged.
     """
     with ExitStack() as stack:
         stack.enter_context(
             telling(
-                place,
+                location,
                 "the store cannot be extended",
                 "resolve that, then run the same command again",
             )
         )
-        group = zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3)
+        group = zarr.open_group(location.zarr_store(), mode="r+", zarr_format=3)
         stack.enter_context(zarr.config.set({"array.write_empty_chunks": True}))
         *results, record = layout.variables(shared_grid=shared_grid, parts=parts)
         names = {*coordinates, record.name, *(variable.name for variable in results)}
@@ -251,7 +251,7 @@ def extend_store(  # noqa: PLR0913 - keyword-only, and each describes another pa
                 _create(group, name, values, "run", attrs)
         write_cases(group, cases)
         _lengthen(group, record.name, runs)
-        mark_unused(place, unused)
+        mark_unused(location, unused)
         # in one write, unlike attrs.update
         group.update_attributes({**attributes, "coordinates": " ".join(coordinates)})
 
@@ -271,19 +271,19 @@ def _fill(group: zarr.Group, variable: layout.Variable, rows: int) -> None:
     array.attrs.put(dict(variable.attributes))
 
 
-def renew_attributes(place: Place, attributes: Mapping[str, Any]) -> None:
+def renew_attributes(location: Location, attributes: Mapping[str, Any]) -> None:
     """Replace the attributes of these names in a store."""
-    with telling(place, "cannot be written"):
-        group = zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3)
+    with telling(location, "cannot be written"):
+        group = zarr.open_group(location.zarr_store(), mode="r+", zarr_format=3)
         group.update_attributes(dict(attributes))
 
 
-def mark_unused(place: Place, rows: Sequence[int]) -> None:
+def mark_unused(location: Location, rows: Sequence[int]) -> None:
     """Record in the commit record that rows hold no run, where that is not recorded yet."""
     if not rows:
         return
     status = zarr.open_array(
-        place.zarr_store(), path=layout.STATUS_VARIABLE.name, mode="r+", zarr_format=3
+        location.zarr_store(), path=layout.STATUS_VARIABLE.name, mode="r+", zarr_format=3
     )
     for row in rows:
         if status[row] != layout.UNUSED:
@@ -314,7 +314,7 @@ def write_block(  # noqa: PLR0913 - all but the block itself is keyword-only
     worker: str,
     attempt: int,
     retry: bool = False,
-    checks: Mapping[str, NDArray[np.float64]],
+    accuracy: Mapping[str, NDArray[np.float64]],
     unused: int = 0,
 ) -> None:
     """Write a block, or some rows of it, the commit record last.
@@ -339,8 +339,8 @@ def write_block(  # noqa: PLR0913 - all but the block itself is keyword-only
         Number of times the block had been started.
     retry : bool
         Whether committed failures may be replaced, by a higher attempt.
-    checks : mapping of str to (runs, quantities) array
-        Each array of :data:`layout.CHECKS`; empty where the block has no accuracy estimates.
+    accuracy : mapping of str to (runs, quantities) array
+        Each array of :data:`layout.ACCURACY`; empty where the block has no accuracy estimates.
     unused : int
         Number of rows after those of the block that hold no run.
 
@@ -352,16 +352,16 @@ def write_block(  # noqa: PLR0913 - all but the block itself is keyword-only
         Another store or plan is there now, or another attempt has committed the block.
     """
     columns: dict[str, Any] = {
-        **checks,
+        **accuracy,
         "error": list(errors),
         "worker": [worker] * len(results),
         "attempt": [attempt] * len(results),
         "status": [layout.FAILED if result is None else layout.DONE for result in results],
     }
-    place = locate(store).for_a_block()
-    with telling(place, "writing failed", place.cure_of_writing):
-        guard = BlockGuard(place, fence, rows, attempt, retry)
-        run_coroutine(_write(place, rows, unused, results, columns, guard))
+    location = locate(store).for_a_block()
+    with telling(location, "writing failed", location.cure_of_writing):
+        guard = BlockGuard(location, fence, rows, attempt, retry)
+        run_coroutine(_write(location, rows, unused, results, columns, guard))
 
 
 def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
@@ -384,60 +384,60 @@ def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
     StoreError
         The store cannot be read.
     """
-    place = locate(store).for_a_block()
-    with telling(place, "cannot be read"):
-        status = run_coroutine(_read_rows(place, layout.STATUS_VARIABLE.name, rows))
+    location = locate(store).for_a_block()
+    with telling(location, "cannot be read"):
+        status = run_coroutine(_read_rows(location, layout.STATUS_VARIABLE.name, rows))
     return int((status == layout.DONE).sum()), int((status == layout.FAILED).sum())
 
 
-async def _read_rows(place: Place, name: str, rows: Sequence[int]) -> NDArray[Any]:
-    array = await _array(place, name)
+async def _read_rows(location: Location, name: str, rows: Sequence[int]) -> NDArray[Any]:
+    array = await _array(location, name)
     span = np.asarray(await array.getitem(slice(rows[0], rows[-1] + 1)))
     values: NDArray[Any] = span[np.array(rows) - rows[0]]
     return values
 
 
 # each with the description that it was opened with
-_open_arrays: dict[tuple[Place, str], tuple[bytes, zarr.AsyncArray[Any]]] = {}
+_open_arrays: dict[tuple[Location, str], tuple[bytes, zarr.AsyncArray[Any]]] = {}
 
 
-async def _array(place: Place, name: str) -> zarr.AsyncArray[Any]:
+async def _array(location: Location, name: str) -> zarr.AsyncArray[Any]:
     """Return an array of a store, opened again only where its description has changed.
 
     Opening takes as long as writing a block; but an array opened before a resize would silently
     drop what is written beyond its old end.
     """
     try:
-        description = await place.description(name)
-        opened_with, array = _open_arrays.get((place, name), (None, None))
+        description = await location.description(name)
+        opened_with, array = _open_arrays.get((location, name), (None, None))
         if array is None or opened_with != description:
             if len(_open_arrays) > MAX_OPEN_ARRAYS:
                 _open_arrays.clear()
             array = await zarr.api.asynchronous.open_array(
-                store=place.zarr_store(), path=name, mode="r+", zarr_format=3
+                store=location.zarr_store(), path=name, mode="r+", zarr_format=3
             )
-            _open_arrays[place, name] = (description, array)
+            _open_arrays[location, name] = (description, array)
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
-            f"{place}/{name} is missing or damaged: the store was changed while workers ran; see"
-            f" what can be done: {Command.sweep('doctor', place)}"
+            f"{location}/{name} is missing or damaged: the store was changed while workers ran; see"
+            f" what can be done: {Command.sweep('doctor', location)}"
         ) from error
     return array
 
 
 def open_arrays(store: str) -> None:
     """Open all arrays of a store in advance, so that the first block is not slower than others."""
-    place = locate(store).for_a_block()
+    location = locate(store).for_a_block()
 
     async def open_all() -> None:
-        await asyncio.gather(*(_array(place, name) for name in place.descriptions() if name))
+        await asyncio.gather(*(_array(location, name) for name in location.descriptions() if name))
 
     run_coroutine(open_all())
 
 
-async def _has(place: Place, name: str) -> bool:
+async def _has(location: Location, name: str) -> bool:
     try:
-        await place.description(name)
+        await location.description(name)
     except FileNotFoundError:
         return False
     return True
@@ -467,7 +467,7 @@ class BlockGuard:
 
     Parameters
     ----------
-    place : Place
+    location : Location
         Where the store is.
     fence : Fence
         The store and the plan that the block is for.
@@ -479,7 +479,7 @@ class BlockGuard:
         Whether committed failures may be replaced, by a higher attempt.
     """
 
-    place: Place
+    location: Location
     fence: Fence
     rows: Sequence[int]
     attempt: int
@@ -494,7 +494,7 @@ class BlockGuard:
             It is, or there is no store.
         """
         try:
-            description = await self.place.description("")
+            description = await self.location.description("")
         except FileNotFoundError as error:
             raise LateBlockError("the store is gone") from error
         self.fence.refuse_other(description)
@@ -508,13 +508,13 @@ class BlockGuard:
             It does; a CommittedAlreadyError where another attempt has committed it.
         """
         await self.refuse_other_store()
-        status = await _read_rows(self.place, "status", self.rows)
-        attempts = await _read_rows(self.place, "attempt", self.rows)
+        status = await _read_rows(self.location, "status", self.rows)
+        attempts = await _read_rows(self.location, "attempt", self.rows)
         refuse_committed(status, attempts, self.attempt, retry=self.retry)
 
 
 async def _write(
-    place: Place,
+    location: Location,
     rows: Sequence[int],
     unused: int,
     results: Sequence[RunResult | None],
@@ -525,7 +525,7 @@ async def _write(
 
     Parameters
     ----------
-    place, rows, unused, results
+    location, rows, unused, results
         As of :func:`write_block`.
     columns : mapping of str to sequence
         Values of the arrays that the worker fills, for each row.
@@ -534,16 +534,16 @@ async def _write(
     """
     await guard.refuse_late()
     record = layout.STATUS_VARIABLE
-    staging = _Staging((await _array(place, record.name)).store_path.store)
+    staging = _Staging((await _array(location, record.name)).store_path.store)
     begin = rows[0]
     end = rows[-1] + 1
 
     async def stage(variable: layout.Variable) -> None:
-        array = _staged(await _array(place, variable.name), staging)
+        array = _staged(await _array(location, variable.name), staging)
         if end > array.shape[0]:
             raise StoreError(
-                f"{place}: {variable.name} has {array.shape[0]} runs, the block ends at {end}; the"
-                " store was changed while workers ran"
+                f"{location}: {variable.name} has {array.shape[0]} runs, the block ends at {end};"
+                " the store was changed while workers ran"
             )
         if variable.name in columns:
             block = np.array(columns[variable.name], dtype=array.dtype)
@@ -560,13 +560,15 @@ async def _write(
             block = span
         await array.setitem(slice(begin, end + unused), block)
 
-    shared_grid = (await _array(place, "s")).metadata.dimension_names == ("bin",)
-    parts = {part for part, arrays in layout.OPTIONAL.items() if await _has(place, arrays[0].name)}
-    if guard.retry and columns.keys().isdisjoint(variable.name for variable in layout.CHECKS):
+    shared_grid = (await _array(location, "s")).metadata.dimension_names == ("bin",)
+    parts = {
+        part for part, arrays in layout.OPTIONAL.items() if await _has(location, arrays[0].name)
+    }
+    if guard.retry and columns.keys().isdisjoint(variable.name for variable in layout.ACCURACY):
         # a retry without new estimates of the accuracy keeps those that there are
         parts.discard("check")
     await asyncio.gather(*map(stage, layout.variables(shared_grid=shared_grid, parts=parts)))
-    await place.commit(staging.chunks, f"{record.name}/", guard)
+    await location.commit(staging.chunks, f"{record.name}/", guard)
 
 
 def _values(

@@ -77,9 +77,9 @@ class BlockTask:
     #: runs (numbered within the block) not to start, with the reason
     condemned: Mapping[int, str] = field(default_factory=dict)
     #: runs (numbered likewise) whose numerical error is estimated
-    checked: frozenset[int] = frozenset()
-    #: those of them not to check, as that would kill the worker
-    condemned_checks: frozenset[int] = frozenset()
+    accuracy_indices: frozenset[int] = frozenset()
+    #: those of them not to repeat, as that would kill the worker
+    condemned_repeats: frozenset[int] = frozenset()
 
     def packed(self) -> bytes:
         """Return the task as bytes, which a scheduler only passes on.
@@ -273,7 +273,7 @@ def _rehearse(task: BlockTask) -> None:
     _result_or_error(lambda: open_arrays(task.store))
 
 
-def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
+def _accuracy_of(task: BlockTask, result: RunResult) -> Convergence | None:
     """Compare a finished run with more accurate ones; None if these fail.
 
     They are built in a cache of their own. That they fail is no failure of the run.
@@ -286,26 +286,28 @@ def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
                 result.config, cache=RunCache(enabled=task.cache_enabled), run=result, alarm=alarm
             )
     except BaseException:  # as in _result_or_error
-        logger.debug("check failed", exc_info=True)
+        logger.debug("no estimate of the accuracy", exc_info=True)
         return None
 
 
-def _checks(task: BlockTask, results: Sequence[RunResult | None]) -> tuple[dict[str, Array], float]:
-    """Return the arrays of :data:`layout.CHECKS` for a block, and the solver time they took in s.
+def _accuracy_arrays(
+    task: BlockTask, results: Sequence[RunResult | None]
+) -> tuple[dict[str, Array], float]:
+    """Return the arrays of :data:`layout.ACCURACY` for a block, and the solver time they took in s.
 
-    Numbers are NaN where a run is not checked or has failed itself. Errors are infinite where a
-    run that it is compared with failed.
+    Numbers are NaN where the accuracy of a run is not estimated, or the run has failed itself.
+    Errors are infinite where a run that it is compared with failed.
     """
-    if not task.checked:
+    if not task.accuracy_indices:
         return {}, 0.0
-    unchecked = np.full((len(results), len(QUANTITIES)), np.nan)
-    arrays = {variable.name: unchecked.copy() for variable in layout.CHECKS}
+    no_estimate = np.full((len(results), len(QUANTITIES)), np.nan)
+    arrays = {variable.name: no_estimate.copy() for variable in layout.ACCURACY}
     seconds = 0.0
-    for i in sorted(task.checked):
+    for i in sorted(task.accuracy_indices):
         result = results[i]
         if result is None:
             continue
-        convergence = None if i in task.condemned_checks else _check_one(task, result)
+        convergence = None if i in task.condemned_repeats else _accuracy_of(task, result)
         if convergence is None:
             for name, array in arrays.items():
                 array[i] = np.nan if name == layout.ORDER_BINS else np.inf
@@ -352,7 +354,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
     hits = sum(int(result.cache.hits.sum()) for result in done)
     lookups = sum(int(result.cache.lookups.sum()) for result in done)
     with context_meter.meter("sweep-checks") if on_dask else nullcontext():
-        checks, solver_seconds = _checks(task, results)
+        accuracy, solver_seconds = _accuracy_arrays(task, results)
     solver_seconds += sum(result.solver_time for result in done)
     if on_dask:
         context_meter.digest_metric("sweep-cache-hits", hits, "count")
@@ -378,7 +380,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
                 worker=recorded_process() if task.names_host else process_name(),
                 attempt=task.attempt,
                 retry=task.retry,
-                checks=checks,
+                accuracy=accuracy,
                 unused=task.unused,
             )
         except CommittedAlreadyError:
@@ -394,5 +396,5 @@ def try_runs(task: BlockTask) -> None:
     _plugin(task)
     cache = RunCache(enabled=task.cache_enabled)
     for i, outcome in enumerate(_run_all(_configs(task), cache, time_limit=task.time_limit)):
-        if i in task.checked and not isinstance(outcome, str):
-            _check_one(task, outcome)
+        if i in task.accuracy_indices and not isinstance(outcome, str):
+            _accuracy_of(task, outcome)

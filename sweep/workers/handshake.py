@@ -71,23 +71,23 @@ class Probe:
         return different or self._storage_problem(answer=answer)
 
     def _storage_problem(self, *, answer: bool) -> str:
-        place = locate(self.store).within(STORAGE_SECONDS if answer else JOINING_SECONDS)
+        location = locate(self.store).within(STORAGE_SECONDS if answer else JOINING_SECONDS)
         try:
-            if place.note_read(f"{PROBE}-{self.id}") != self.id.encode():
-                return f"does not see what the driver wrote next to {place}"
+            if location.note_read(f"{PROBE}-{self.id}") != self.id.encode():
+                return f"does not see what the driver wrote next to {location}"
             note = f"{PROBE}-{self.id}-{process_name()}"
-            place.note_write(note, recorded_process().encode())
+            location.note_write(note, recorded_process().encode())
             if not answer:
-                place.note_delete(note)
-            if isinstance(place, Folder) and not os.access(
-                place.path / "status", os.W_OK | os.X_OK
+                location.note_delete(note)
+            if isinstance(location, Folder) and not os.access(
+                location.path / "status", os.W_OK | os.X_OK
             ):
-                return f"may not write into {place}"
+                return f"may not write into {location}"
         except StorageOutageError as error:
             # a worker that joins during an outage is fit; its blocks are tried again
             return str(error.problem) if answer else ""
         except storage_errors() as error:
-            return f"cannot write next to {place}: {reason(error)}"
+            return f"cannot write next to {location}: {reason(error)}"
         return ""
 
 
@@ -140,14 +140,14 @@ def raise_disagreement(problems: Mapping[str, str]) -> None:
 def probing(store: str) -> Iterator[Probe]:
     """Provide a probe whose note is kept next to the store until the context ends."""
     probe = Probe(store)
-    place = locate(store)
+    location = locate(store)
     note = f"{PROBE}-{probe.id}"
-    place.note_write(note, probe.id.encode())
+    location.note_write(note, probe.id.encode())
     try:
         yield probe
     finally:
         with suppress(*storage_errors()):
-            place.note_delete(note)
+            location.note_delete(note)
 
 
 def check_agreement(client: "Client", probe: Probe) -> None:
@@ -184,7 +184,7 @@ def check_agreement(client: "Client", probe: Probe) -> None:
     problems = {}
     if scheduler_problem:
         problems[_scheduler_name(client)] = scheduler_problem
-    place = locate(probe.store)
+    location = locate(probe.store)
     for address, answer in answers.items():
         name = names.get(address, f"worker {address}")
         if isinstance(answer, tuple):
@@ -193,9 +193,9 @@ def check_agreement(client: "Client", probe: Probe) -> None:
             process = ""
             problem = f"cannot be asked: {type(answer).__name__}: {answer}"
         note = f"{PROBE}-{probe.id}-{process.rpartition(':')[2]}"
-        if not problem and place.note_read(note) != process.encode():
-            problem = f"writes another {place} than the driver sees"
-        place.note_delete(note)
+        if not problem and location.note_read(note) != process.encode():
+            problem = f"writes another {location} than the driver sees"
+        location.note_delete(note)
         if problem:
             host = process.partition(":")[0]
             problems[f"{name} ({host})" if process else name] = problem

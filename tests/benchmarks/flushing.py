@@ -86,10 +86,10 @@ def real_block(folder: str) -> tuple[dict[str, bytes], float]:
     return chunks, tally.block_seconds * RUNS / tally.runs
 
 
-def seconds_to_commit(place: Folder, chunks: Mapping[str, bytes], guard: FlushingGuard) -> float:
+def seconds_to_commit(location: Folder, chunks: Mapping[str, bytes], guard: FlushingGuard) -> float:
     """Return the seconds until a block is committed."""
     begin = time.perf_counter()
-    run_coroutine(place.commit(chunks, "status/", guard))
+    run_coroutine(location.commit(chunks, "status/", guard))
     return time.perf_counter() - begin
 
 
@@ -98,13 +98,13 @@ def lines(blocks: int = BLOCKS) -> list[str]:
     times: dict[str, list[float]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # on a disk, not in memory
         chunks, seconds = real_block(folder)
-        place = Folder(str(Path(folder) / "s.zarr"))
+        location = Folder(str(Path(folder) / "s.zarr"))
         for key in chunks:
-            (place.path / key.partition("/")[0]).mkdir(parents=True, exist_ok=True)
+            (location.path / key.partition("/")[0]).mkdir(parents=True, exist_ok=True)
         for _ in range(blocks):
             for way, flush in WAYS.items():
-                guard = FlushingGuard(place.path, flush)
-                times[way].append(seconds_to_commit(place, chunks, guard))
+                guard = FlushingGuard(location.path, flush)
+                times[way].append(seconds_to_commit(location, chunks, guard))
     rows = []
     for way, commits in times.items():
         middle, largest = np.quantile(commits, [0.5, 0.95])

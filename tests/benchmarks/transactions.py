@@ -76,9 +76,9 @@ class Ours:
         run_coroutine(self._write(arrays, rows, before_record))
 
     async def _write(self, arrays: Arrays, rows: slice, before_record: Callable[[], None]) -> None:
-        place = Folder(str(self.path))
+        location = Folder(str(self.path))
         fence = Fence(UID, PLAN)
-        guard = DelayedGuard(place, fence, range(rows.start, rows.stop), 1, False, before_record)
+        guard = DelayedGuard(location, fence, range(rows.start, rows.stop), 1, False, before_record)
         await BlockGuard.refuse_late(guard)
         names = [*(name for name in arrays if name != RECORD), RECORD]
         store = self.path
@@ -91,7 +91,7 @@ class Ours:
         await asyncio.gather(
             *(_staged(a, staging).setitem(rows, arrays[n][rows]) for n, a in pairs)
         )
-        await place.commit(staging.chunks, f"{RECORD}/", guard)
+        await location.commit(staging.chunks, f"{RECORD}/", guard)
 
 
 class Icechunk:

@@ -22,7 +22,7 @@ from waiting import Driver, wait_for, wait_for_blocks, wait_for_death, wait_for_
 import sweep
 import sweep.workers.block
 from sweep.common.errors import Interrupted
-from sweep.running.heartbeat import read_note
+from sweep.running.driver_notes import Beat
 from sweep.store.locate import locate
 from sweep.store.store import Store
 from tests.preloading import preloading
@@ -78,7 +78,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     assert code == 130
     message = "stopping; committed results stay, and the same command resumes the sweep"
     assert out.count(message) == 1
-    assert any(message in line for line in read_note(locate(store), "heartbeat")["said"])
+    assert any(message in line for line in Beat.read(locate(store)).said)
     wait_for_death(workers_then)
     count = rf"(\d+) of {BLOCKS} runs are committed in {store}"
     line = re.search(f"interrupted: {count}; resume with: (sweep run .*)", out)

@@ -76,10 +76,10 @@ def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
     assert float(sweep.open_store(store).M_loss.sum()) == float(
         sweep.open_store(undisturbed).M_loss.sum()
     )
-    place = locate(store)
-    assert isinstance(place, Objects)
-    contents = [place.read(key) for key, _ in place.listing()] + [
-        place.note_read(note.rpartition(".")[2]) or b"" for note in place.leftovers()
+    location = locate(store)
+    assert isinstance(location, Objects)
+    contents = [location.read(key) for key, _ in location.listing()] + [
+        location.note_read(note.rpartition(".")[2]) or b"" for note in location.leftovers()
     ]
     assert len(contents) > 30 * BLOCKS
     assert not any(SECRET.encode() in content for content in contents)
@@ -124,14 +124,14 @@ def test_the_lease_of_a_silent_holder_ends_by_the_clock_of_the_server(
 ) -> None:
     monkeypatch.setattr(lease, "GONE_SECONDS", 2.0)
     monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
-    place = locate(store)
-    assert isinstance(place, Objects)
+    location = locate(store)
+    assert isinstance(location, Objects)
     begin = time.monotonic()
-    place.note_create("lock", note_of(1, "long ago"))
-    with driving(place) as own_lease:
+    location.note_create("lock", note_of(1, "long ago"))
+    with driving(location) as own_lease:
         assert time.monotonic() - begin > 0.9  # the server's clock counts whole seconds
         assert not own_lease.lost
-    with driving(place):  # released: at once
+    with driving(location):  # released: at once
         pass
 
 
@@ -141,12 +141,12 @@ def test_the_lease_of_a_holder_that_shows_signs_of_life_is_not_taken(
 ) -> None:
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.2)
     monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
-    place = locate(store)
-    with driving(place) as own_lease:
-        with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
+    location = locate(store)
+    with driving(location) as own_lease:
+        with pytest.raises(StoreError, match="is driving this sweep"), driving(location):
             pass
         assert not own_lease.lost
-    with driving(place):  # released: at once
+    with driving(location):  # released: at once
         pass
 
 
@@ -161,15 +161,15 @@ def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.1)
-    place = locate(store)
+    location = locate(store)
     stopped = threading.Event()
-    with driving(place) as own_lease:
+    with driving(location) as own_lease:
         own_lease.on_loss = stopped.set
-        place.note_write("lock", note_of(7, "just now"))
+        location.note_write("lock", note_of(7, "just now"))
         assert stopped.wait(PATIENCE)
         assert own_lease.lost == "process 7 on elsewhere since just now"
     # and leaves the other's lease alone
-    assert json.loads(place.note_read("lock") or b"")["host"] == "elsewhere"
+    assert json.loads(location.note_read("lock") or b"")["host"] == "elsewhere"
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_comment_or_a_cache_scope_is_no_other_plan(store: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("place", "words"),
+    ("location", "words"),
     [
         ("/proc/nowhere/s.zarr", "cannot be written"),
         ("/proc/s.zarr", "no file can be created in /proc; choose another location with --store"),
@@ -133,16 +133,16 @@ def test_a_comment_or_a_cache_scope_is_no_other_plan(store: Path, tmp_path: Path
     ],
 )
 def test_a_place_that_cannot_hold_the_store_is_refused_by_name(
-    tmp_path: Path, place: str, words: str
+    tmp_path: Path, location: str, words: str
 ) -> None:
     file = sweep_file(tmp_path, axes=T0_AND_RINGS)
     (tmp_path / "a_folder").mkdir()
     (tmp_path / "a_folder" / "notes.txt").write_text("mine", encoding="utf-8")
     (tmp_path / "a_file").write_text("mine", encoding="utf-8")
     before = snapshot(tmp_path)
-    done = command("sweep", "run", file, "--store", place, "--workers", 0, cwd=tmp_path)
+    done = command("sweep", "run", file, "--store", location, "--workers", 0, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {place}: ")
+    assert done.stderr.startswith(f"error: {location}: ")
     assert words in done.stderr
     assert snapshot(tmp_path) == before
 

@@ -16,7 +16,7 @@ from gate import Gate
 from small_sweeps import assert_same_bits, command, run_here
 from waiting import Driver, wait_for, wait_for_blocks, wait_for_end
 
-from sweep.running.heartbeat import read_note
+from sweep.running.driver_notes import Beat
 from sweep.store.locate import locate
 from sweep.store.store import Store
 
@@ -36,7 +36,7 @@ def drive(launch: Start, dask: DaskProcesses) -> Start:
 
 def has_said(store: Path, words: str) -> bool:
     """Tell whether the driver of a store has printed a line with these words."""
-    lines = read_note(locate(store), "heartbeat").get("said", [])
+    lines = Beat.read(locate(store)).said
     return any(words in line for line in lines)
 
 

@@ -264,10 +264,10 @@ def test_what_an_object_store_answers_is_named_with_its_meaning_and_no_word_of_d
 
 
 def test_a_folder_that_is_full_is_told_in_words_of_disks() -> None:
-    place = Folder("s.zarr")
+    location = Folder("s.zarr")
     with (
         pytest.raises(StoreError) as caught,
-        telling(place, "writing failed", place.cure_of_writing),
+        telling(location, "writing failed", location.cure_of_writing),
     ):
         raise OSError(28, "No space left on device")
     assert (

@@ -19,7 +19,7 @@ from small_sweeps import assert_same_bits, command, run_here
 from waiting import PATIENCE, Driver, wait_for, wait_for_blocks, wait_for_end
 
 import sweep.cli.commands
-from sweep.running.heartbeat import STOPPED
+from sweep.running.driver_notes import STOPPED
 from sweep.running.submit import Request, _hand_over
 from sweep.store.locate import locate
 from sweep.store.store import Store
@@ -73,7 +73,7 @@ def test_a_submitted_sweep_is_cancelled_from_elsewhere_and_goes_on_to_the_same_b
     cancelled = command("sweep", "cancel", store, *PATIENTLY, cwd=tmp_path, timeout=PATIENCE)
     assert cancelled.returncode == 0, cancelled
     assert re.search(
-        rf"stopped; \d+ of {BLOCKS} runs are committed; go on with: sweep resume {store}",
+        rf"stopped; \d+ of {BLOCKS} runs are committed; resume with: sweep resume {store}",
         cancelled.stdout,
     )
     watched = command("sweep", "watch", store, *PATIENTLY, cwd=tmp_path, timeout=PATIENCE)
@@ -175,7 +175,7 @@ def test_a_driver_that_was_killed_is_reported_and_waited_for_no_longer_than_aske
         rf"{store}: no sign of a driver for \S+ s; driven by process {driver.pid} on ",
         watched.stdout,
     )
-    assert f"go on with: sweep resume {store}" in watched.stdout
+    assert f"resume with: sweep resume {store}" in watched.stdout
     run_here(long_file, store)
     assert command("sweep", "watch", store, cwd=tmp_path).returncode == 0
 

@@ -159,9 +159,9 @@ def test_notes_that_two_drivers_of_one_number_write_at_once_are_whole(
         assert writer.stdin is not None
         writer.stdin.write("\n")
         writer.stdin.flush()
-    place = Folder(str(tmp_path / "s.zarr"))
+    location = Folder(str(tmp_path / "s.zarr"))
     while any(writer.poll() is None for writer in writers):
-        note = place.note_read("heartbeat") or b""
+        note = location.note_read("heartbeat") or b""
         assert note == note[:12] * (len(note) // 12)
         assert len(note) in {0, 12 * 5000}
     assert [(writer.returncode, writer.communicate()[1]) for writer in writers] == [

@@ -52,7 +52,7 @@ LOSSES = ("of the connection", "of all futures", "of answers", "of a result")
 KILLER = "killed its worker process twice, as a crash in compiled code or too much memory does"
 
 
-def task_of(block: Block, checked: frozenset[int] = frozenset()) -> BlockTask:
+def task_of(block: Block, accuracy_indices: frozenset[int] = frozenset()) -> BlockTask:
     """Make a task whose runs are told apart by their rows."""
     overrides = tuple({"row": row} for row in block.rows)
     return BlockTask(
@@ -65,7 +65,7 @@ def task_of(block: Block, checked: frozenset[int] = frozenset()) -> BlockTask:
         cache_enabled=True,
         attempt=1,
         fence=Fence("", ""),
-        checked=checked,
+        accuracy_indices=accuracy_indices,
     )
 
 
@@ -89,7 +89,7 @@ class Drive:
         blocks: int,
         *,
         runs: int = 2,
-        checked: frozenset[int] = frozenset(),
+        accuracy_indices: frozenset[int] = frozenset(),
         workers: dict[str, dict[str, Any]] | None = None,
         own: bool = False,
         **limits: float,
@@ -102,7 +102,7 @@ class Drive:
         self.cluster = FakeCluster(self.client, described, own=own)
         self.stop = StopEvent(self.clock)
         every = [Block(i, range(runs * i, runs * (i + 1))) for i in range(blocks)]
-        self.work = Work(functools.partial(task_of, checked=checked), every)
+        self.work = Work(functools.partial(task_of, accuracy_indices=accuracy_indices), every)
         self.said: list[str] = []
         self.receipts: list[Receipt] = []
         self.watchdog = Watchdog(Limits(**limits), self.said.append)
@@ -367,24 +367,28 @@ def test_runs_that_kill_their_worker_are_found_while_nothing_else_runs(
     assert window.committed == [0, 2, 1]
     last = window.sent()[-1].task
     assert (last.index, last.attempt, last.condemned) == (1, 2, {2: KILLER})
-    assert last.condemned_checks == frozenset()
+    assert last.condemned_repeats == frozenset()
 
 
-def test_a_check_that_kills_its_worker_costs_only_the_check(drive: Callable[..., Drive]) -> None:
-    """Runs 1 and 3 are checked, and the check of run 3 is fatal."""
+def test_a_repeat_that_kills_its_worker_costs_only_the_estimate(
+    drive: Callable[..., Drive],
+) -> None:
+    """Runs 1 and 3 are repeated for their accuracy, and a repeat of run 3 is fatal."""
 
     def outcome_of(future: FakeFuture) -> Outcome:
         task = future.task
-        checked = {task.overrides[i]["row"] for i in task.checked - task.condemned_checks}
-        if 3 in checked:
+        repeated = {
+            task.overrides[i]["row"] for i in task.accuracy_indices - task.condemned_repeats
+        }
+        if 3 in repeated:
             return KILLED
         return None if future.function == "try_runs" else receipt_of(task)
 
-    window = drive(outcome_of, 1, runs=4, checked=frozenset({1, 3}))
+    window = drive(outcome_of, 1, runs=4, accuracy_indices=frozenset({1, 3}))
     window.run()
     last = window.sent()[-1].task
     assert window.committed == [0]
-    assert (dict(last.condemned), last.condemned_checks) == ({}, frozenset({3}))
+    assert (dict(last.condemned), last.condemned_repeats) == ({}, frozenset({3}))
 
 
 def test_a_block_that_kills_its_worker_though_no_run_does_is_given_up(

@@ -28,13 +28,13 @@ def wait_for(condition: Callable[[], object], driver: Driver | None = None) -> N
 
 def wait_for_blocks(store: Path | str, blocks: int, driver: Driver | None = None) -> None:
     """Wait until ``blocks`` blocks are committed, which must not be all."""
-    place = locate(store)
+    location = locate(store)
 
     def are_committed() -> bool:
-        return place.exists() and Store.open(place).counts().blocks_committed >= blocks
+        return location.exists() and Store.open(location).counts().blocks_committed >= blocks
 
     wait_for(are_committed, driver)
-    assert Store.open(place).counts().pending > 0
+    assert Store.open(location).counts().pending > 0
 
 
 def wait_for_end(driver: Driver) -> tuple[str, str, int]:

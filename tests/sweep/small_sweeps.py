@@ -27,7 +27,7 @@ from sweep.planning.plan import Plan
 from sweep.running.session import run_sweep
 from sweep.spec.file import load_sweep
 from sweep.store import layout
-from sweep.store.location import Place
+from sweep.store.location import Location
 from sweep.store.store import Store
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -62,7 +62,7 @@ def base_in(folder: Path) -> str:
     return shutil.copy(MELT, folder / "base.yaml").name
 
 
-def run_here(file: Path, store: Path | str | Place, workers: int = 0, **options: Any) -> Plan:
+def run_here(file: Path, store: Path | str | Location, workers: int = 0, **options: Any) -> Plan:
     """Run a sweep file from this process."""
     plan, _ = run_sweep(
         load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()), **options
@@ -157,7 +157,7 @@ def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def results(store: Path | str | Place) -> dict[str, Any]:
+def results(store: Path | str | Location) -> dict[str, Any]:
     """Return the arrays along ``run``, sorted by run_id.
 
     Arrays that depend on the circumstances of a computation (worker, speed, caches) are left out.
@@ -176,7 +176,7 @@ def results(store: Path | str | Place) -> dict[str, Any]:
     }
 
 
-def assert_same_bits(left_store: Path | str | Place, right_store: Path | str | Place) -> None:
+def assert_same_bits(left_store: Path | str | Location, right_store: Path | str | Location) -> None:
     """Assert that two stores hold the same runs with the same bits."""
     left = results(left_store)
     right = results(right_store)

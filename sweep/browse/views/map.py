@@ -176,9 +176,7 @@ class MapView:
         if over:
             runs = self.page.selection.only(runs).whole_disks.runs
         try:
-            return cells(
-                self.data.store, name, x, y, fixed, among=runs, over=over, columns=self.data.columns
-            )
+            return cells(self.data.columns, name, x, y, fixed, among=runs, over=over)
         except StoreError:
             # Several runs share a cell: there is no grid.
             return None

@@ -192,7 +192,7 @@ class ParallelView:
 
     def _names(self) -> list[str]:
         """Return the parameters that have an axis."""
-        names = [name for name in self.data.dimensions if not self.data.told(name)]
+        names = [name for name in self.data.dimensions if not self.data.is_determined(name)]
         return names[:MOST_AXES] or [RUN]
 
     def _draw_axes(self, names: list[str]) -> None:

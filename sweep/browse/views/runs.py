@@ -122,7 +122,7 @@ class RunsView:
         others = [
             name
             for name in self.data.varying
-            if name not in self.data.axes and not self.data.told(name)
+            if name not in self.data.axes and not self.data.is_determined(name)
         ]
         previous = self._default_names
         self._default_names = [*self.data.axes, *others, *results]

@@ -65,11 +65,11 @@ class Sweeps:
 
 def delete(store: str) -> None:
     """Delete what stands there, as a person would."""
-    place = locate(store)
-    if isinstance(place, Folder):
-        shutil.rmtree(place.path)
+    location = locate(store)
+    if isinstance(location, Folder):
+        shutil.rmtree(location.path)
     else:
-        place.delete([key for key, _ in place.listing()])
+        location.delete([key for key, _ in location.listing()])
 
 
 def move(store: str) -> str:
@@ -172,7 +172,7 @@ def stay_moved(late: Late) -> None:
 
 
 def stay_as_rerun(late: Late, file: Path, *, anew: bool = True, **options: bool) -> None:
-    """Run a sweep into the place, which keeps its bits."""
+    """Run a sweep into the location, which keeps its bits."""
     if anew:
         delete(late.store)
     run_here(file, late.store, **options)

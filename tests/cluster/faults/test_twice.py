@@ -15,7 +15,7 @@ from waiting import PATIENCE, Driver, wait_for, wait_for_end
 
 from sweep.planning.plan import make_plan
 from sweep.running.driver import block_task
-from sweep.running.heartbeat import read_note
+from sweep.running.driver_notes import Beat
 from sweep.running.session import create
 from sweep.spec.file import load_sweep
 from sweep.store.locate import locate
@@ -81,7 +81,7 @@ def test_every_block_run_twice_at_once(
 
 def days_ahead(store: Path) -> float:
     """Return by how many days the clock of the driver is ahead of ours."""
-    instant = read_note(locate(store), "heartbeat")["at"]
+    instant = Beat.read(locate(store)).at
     return (datetime.fromisoformat(str(instant)) - datetime.now(UTC)) / timedelta(days=1)
 
 

@@ -49,18 +49,18 @@ def eat() -> None:
     pause(FOR_EVER)
 
 
-def commit_records(place: Folder) -> int:
+def commit_records(location: Folder) -> int:
     """Count the files with a commit record."""
-    names = [path.name for path in (place.path / "status" / "c").glob("*")]
+    names = [path.name for path in (location.path / "status" / "c").glob("*")]
     return sum(not name.endswith(".partial") for name in names)
 
 
 def committed_blocks() -> int:
     """Count the blocks of the store that have a commit record."""
-    place = locate(STORE)
-    if isinstance(place, Folder):  # quicker, and serves on a disk that is full
-        return commit_records(place)
-    return Store.open(place).counts().blocks_committed
+    location = locate(STORE)
+    if isinstance(location, Folder):  # quicker, and serves on a disk that is full
+        return commit_records(location)
+    return Store.open(location).counts().blocks_committed
 
 
 def let_through(gate: Path) -> float:

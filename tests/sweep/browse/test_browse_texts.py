@@ -77,7 +77,7 @@ def test_ticks_are_a_few_round_numbers_inside_the_axis(
     first, last = scale.ends()
     ticks = scale.ticks(max_ticks)
     assert 1 <= len(ticks) <= max_ticks
-    assert all(first - 1e-6 <= place <= last + 1e-6 for place, _ in ticks)
+    assert all(first - 1e-6 <= location <= last + 1e-6 for location, _ in ticks)
     assert len({words for _, words in ticks}) == len(ticks)
     assert max_ticks < 4 or len(ticks) >= 2
 

@@ -282,13 +282,13 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
     undisturbed, total = whole
     dying = watch_changes(monkeypatch)
     between = 0
-    for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr"):
-        shutil.copytree(store, place)
+    for location in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr"):
+        shutil.copytree(store, location)
         dying(part * (total - 1) // (PARTS - 1))
         with pytest.raises(Killed):
-            run_here(file, place, extending=True)
+            run_here(file, location, extending=True)
         dying(math.inf)
-        between += Store.open(place, same_length=False).is_between_lengths
+        between += Store.open(location, same_length=False).is_between_lengths
     assert between == (2 if part else 0)
     run_here(file, tmp_path / "finished.zarr", extending=True)
     assert_same_bits(tmp_path / "finished.zarr", undisturbed)
@@ -300,8 +300,8 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
     run_here(file, tmp_path / "taken_back.zarr", extending=True)
     assert_same_bits(tmp_path / "taken_back.zarr", undisturbed)
     assert [
-        doctor.examine(place).findings
-        for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr")
+        doctor.examine(location).findings
+        for location in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr")
     ] == [[], []]
 
 

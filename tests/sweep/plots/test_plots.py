@@ -221,7 +221,7 @@ def test_cache_and_convergence_show_the_numbers_of_the_store(mixed: Path, tmp_pa
     errors = group.column("err_bins")
     checked = ~np.isnan(errors).any(axis=1)
     svg = drawn(mixed, "convergence", tmp_path / "convergence.svg")
-    assert f"{checked.sum()} of 18 runs checked" in words(svg)
+    assert f"estimated for {checked.sum()} of 18 runs" in words(svg)
     assert "limit 0.001" in words(svg)
     within = plots.draw(mixed, "convergence").axes[1].lines[0]
     assert sorted(np.asarray(within.get_ydata()).tolist()) == sorted(errors[checked, 0].tolist())

@@ -27,7 +27,7 @@ def test_parameters_are_what_differs_between_runs_and_labels_have_units(finished
 def test_cells_are_the_runs_of_the_store(finished: Path) -> None:
     group = Store.open(finished)
     dataset = sweep.open_store(finished)
-    cells = cells_of(group, "M_loss", "T0", "ring", {})
+    cells = cells_of(views.Columns(group), "M_loss", "T0", "ring", {})
     assert (cells.x, cells.y) == ([3000.0, 4000.0], [0, 1, 2])
     assert sorted(cells.run.ravel().tolist()) == list(range(6))
     for (j, i), run in np.ndenumerate(cells.run):
@@ -45,8 +45,8 @@ def test_runs_that_share_a_cell_name_the_parameter_to_fix(finished: Path) -> Non
         StoreError,
         match=r"several runs share T0 = 3000\.0, T0 = 3000\.0; fix r_in_RM, r_out_RM, ring",
     ):
-        cells_of(group, "M_loss", "T0", "T0", {})
-    cells = cells_of(group, "M_loss", "T0", "ring", {"r_in_RM": 1.0})
+        cells_of(views.Columns(group), "M_loss", "T0", "T0", {})
+    cells = cells_of(views.Columns(group), "M_loss", "T0", "ring", {"r_in_RM": 1.0})
     assert (cells.y, cells.run.shape) == ([0], (1, 2))
 
 
@@ -55,12 +55,14 @@ def test_a_parameter_that_both_runs_lack_is_not_named(mixed: Path) -> None:
     name = "mass_loss_rate_stop_Mmars_s"
     lacking = np.flatnonzero(np.isnan(store.column(name)))
     with pytest.raises(StoreError, match="several runs share") as refused:
-        cells_of(store, "M_loss", "T0", "T0", {}, among=lacking)
+        cells_of(views.Columns(store), "M_loss", "T0", "T0", {}, among=lacking)
     assert name not in str(refused.value)
 
 
 def test_a_cell_without_a_run_is_empty_and_not_early(finished: Path) -> None:
-    cells = cells_of(Store.open(finished), "M_loss", "r_in_RM", "ring", {"T0": 3000.0})
+    cells = cells_of(
+        views.Columns(Store.open(finished)), "M_loss", "r_in_RM", "ring", {"T0": 3000.0}
+    )
     assert (cells.run >= 0).tolist() == np.eye(3, dtype=bool).tolist()
     assert (cells.state == State.UNUSED).tolist() == (~np.eye(3, dtype=bool)).tolist()
     assert np.isfinite(cells.value).tolist() == np.eye(3, dtype=bool).tolist()
@@ -80,7 +82,7 @@ def test_stopped_early_is_told_from_time_up() -> None:
 
 def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -> None:
     group = Store.open(mixed)
-    cells = cells_of(group, "M_loss", "T0", "variant", {}, over="ring")
+    cells = cells_of(views.Columns(group), "M_loss", "T0", "variant", {}, over="ring")
     assert cells.y == ["as is", HOSTILE, "early"]
     assert [[State(code).word for code in row] for row in cells.state.tolist()] == [
         ["done", "pending", "done"],
@@ -90,7 +92,9 @@ def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -
     loss = group.column("M_loss")
     assert cells.value[0, 0] == loss[0] + loss[9]
     assert (np.isfinite(cells.value) == np.isin(cells.state, (State.DONE, State.EARLY))).all()
-    part = cells_of(group, "M_loss", "T0", "variant", {}, over="ring", among=np.array([0, 9, 6]))
+    part = cells_of(
+        views.Columns(group), "M_loss", "T0", "variant", {}, over="ring", among=np.array([0, 9, 6])
+    )
     # one ring of the second disk is not among them
     assert part.state.tolist() == [[State.DONE, State.FILTERED]]
     assert part.run.tolist() == [[0, 6]]
@@ -98,7 +102,7 @@ def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -
 
 def test_a_parameter_that_is_not_given_has_a_cell_of_its_own(mixed: Path) -> None:
     cells = cells_of(
-        Store.open(mixed),
+        views.Columns(Store.open(mixed)),
         "M_loss",
         "mass_loss_rate_stop_Mmars_s",
         "T0",
@@ -131,10 +135,12 @@ def test_a_cell_shows_the_run_that_its_case_shares_with_another(tmp_path: Path) 
     )
     run_here(file, tmp_path / "s.zarr")
     group = Store.open(tmp_path / "s.zarr")
-    cells = cells_of(group, "M_loss", "variant", "T0", {})
+    cells = cells_of(views.Columns(group), "M_loss", "variant", "T0", {})
     of_variant = dict(zip(cells.x, cells.run.T.tolist(), strict=True))
     assert of_variant["base"] == [0, 1]
     assert of_variant["at 4000 K"] == [-1, 1]  # its T0 is 4000 K, whatever the axis says
     assert np.isfinite(cells.value).sum() == 3
-    fixed = cells_of(group, "M_loss", "T0", "T0", {"variant": "at 4000 K"}, among=np.array([1]))
+    fixed = cells_of(
+        views.Columns(group), "M_loss", "T0", "T0", {"variant": "at 4000 K"}, among=np.array([1])
+    )
     assert fixed.run.tolist() == [[1]]

@@ -217,7 +217,7 @@ def test_an_older_store_says_that_it_kept_none(mixed: Path, tmp_path: Path, sche
     shutil.copytree(mixed, store)
     early = int(((flags_of(store) & Note.STOPPED_EARLY) != 0).sum())
     as_of_schema(store, schema)
-    now, before = (doctor.examine(place, deep=True).findings for place in (store, mixed))
+    now, before = (doctor.examine(location, deep=True).findings for location in (store, mixed))
     assert [(finding.kind, finding.names) for finding in now] == [
         (finding.kind, finding.names) for finding in before
     ]

@@ -42,7 +42,7 @@ ARRAYS = (*ERRORS, "order_bins")
 
 
 def ids_checked(plan: Plan) -> set[str]:
-    return {plan.cases[run].run_id for run in plan.checked}
+    return {plan.cases[run].run_id for run in plan.accuracy_rows}
 
 
 @pytest.mark.parametrize(
@@ -51,15 +51,15 @@ def ids_checked(plan: Plan) -> set[str]:
 def test_a_fraction_of_the_runs_is_checked_and_at_least_one(
     plan: Planner, fraction: float, count: int
 ) -> None:
-    assert len(plan(axes=T0_AND_RINGS, accuracy={"fraction": fraction}).checked) == count
+    assert len(plan(axes=T0_AND_RINGS, accuracy={"fraction": fraction}).accuracy_rows) == count
 
 
 def test_without_the_section_nothing_is_checked_and_an_empty_one_checks_a_twentieth(
     plan: Planner,
 ) -> None:
     axes = {"temperature.T0": {"linspace": [3000, 5000, 40]}}
-    assert plan(axes=axes).checked == frozenset()
-    assert len(plan(axes=axes, accuracy={}).checked) == 2
+    assert plan(axes=axes).accuracy_rows == frozenset()
+    assert len(plan(axes=axes, accuracy={}).accuracy_rows) == 2
 
 
 def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) -> None:
@@ -71,7 +71,7 @@ def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) ->
     turned = {key: values[::-1] for key, values in reversed(axes.items())}
     one = plan(axes=axes, accuracy={"fraction": 0.3})
     other = plan(axes=turned, accuracy={"fraction": 0.3}, block=5)
-    assert len(one.checked) == 4
+    assert len(one.accuracy_rows) == 4
     assert ids_checked(one) == ids_checked(other)
     assert ids_checked(one) < ids_checked(plan(axes=axes, accuracy={"fraction": 0.6}))
 
@@ -79,8 +79,8 @@ def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) ->
 def test_each_block_is_sent_its_own_share(plan: Planner) -> None:
     made = plan(axes=T0_AND_RINGS, accuracy={"fraction": 0.5}, block=4)
     tasks = [block_task(made, "nowhere", block, Fence("", made.digest)) for block in made.blocks]
-    assert {task.rows[i] for task in tasks for i in task.checked} == made.checked
-    assert all(i < len(task.overrides) for task in tasks for i in task.checked)
+    assert {task.rows[i] for task in tasks for i in task.accuracy_indices} == made.accuracy_rows
+    assert all(i < len(task.overrides) for task in tasks for i in task.accuracy_indices)
 
 
 def test_the_choice_of_runs_is_part_of_the_plan_and_the_limits_are_not(plan: Planner) -> None:
@@ -106,9 +106,11 @@ def test_errors_stand_in_the_store_for_checked_runs_alone(checked: Path) -> None
     for name in ERRORS:
         assert dataset[name].dims == ("run", "quantity")
         assert dataset[name].attrs["units"] == "1"
-        assert set(np.flatnonzero(np.isfinite(dataset[name].values).all(axis=1))) == plan.checked
+        assert (
+            set(np.flatnonzero(np.isfinite(dataset[name].values).all(axis=1))) == plan.accuracy_rows
+        )
         assert np.isnan(
-            dataset[name].values[[run for run in range(6) if run not in plan.checked]]
+            dataset[name].values[[run for run in range(6) if run not in plan.accuracy_rows]]
         ).all()
     assert (
         dataset.err_time.attrs["long_name"]
@@ -120,14 +122,14 @@ def test_errors_stand_in_the_store_for_checked_runs_alone(checked: Path) -> None
     )
     assert dataset.order_bins.dims == ("run", "quantity")
     orders = dataset.order_bins.values
-    assert set(np.flatnonzero(np.isfinite(orders).any(axis=1))) == plan.checked
+    assert set(np.flatnonzero(np.isfinite(orders).any(axis=1))) == plan.accuracy_rows
     assert np.all((orders >= 0.5) & (orders <= 2.0) | np.isnan(orders))
 
 
 def test_the_errors_are_those_of_the_run_checked_alone(checked: Path) -> None:
     plan = make_plan(load_sweep(checked.parent / "small.yaml"))
     dataset = sweep.open_store(checked)
-    for run in plan.checked:
+    for run in plan.accuracy_rows:
         alone = check_run(build_config(merge(plan.sweep.base, plan.cases[run].overrides)))
         for name in ARRAYS:
             np.testing.assert_array_equal(
@@ -145,7 +147,7 @@ def test_a_store_without_checks_has_no_arrays_for_them(finished: Path, tmp_path:
 
 def test_blocks_without_a_checked_run_have_files_for_them_too(checked: Path) -> None:
     plan = make_plan(load_sweep(checked.parent / "small.yaml"))
-    assert len(plan.checked) < len(plan.blocks)
+    assert len(plan.accuracy_rows) < len(plan.blocks)
     for name in ARRAYS:
         files = {int(path.name) for path in (checked / name / "c").iterdir()}
         assert files == {block.index for block in plan.blocks}
@@ -244,7 +246,7 @@ def test_a_comparison_that_fails_is_infinite_and_the_run_is_done(
     for name in ERRORS:
         assert {
             int(run) for run in np.flatnonzero(np.isinf(dataset[name].values).all(axis=1))
-        } == plan.checked
+        } == plan.accuracy_rows
 
 
 def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(
@@ -263,7 +265,7 @@ def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(
     task = block_task(
         plan, str(tmp_path / "s.zarr"), plan.blocks[0], read_fence(tmp_path / "s.zarr")
     )
-    run_block(dataclasses.replace(task, condemned_checks=frozenset([2])), CacheScopes())
+    run_block(dataclasses.replace(task, condemned_repeats=frozenset([2])), CacheScopes())
     dataset = sweep.open_store(tmp_path / "s.zarr")
     assert len(seen) == 5
     assert (dataset.status.values == layout.DONE).all()

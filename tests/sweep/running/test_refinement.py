@@ -440,7 +440,7 @@ def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> No
         is True
     )
     watched = run_command("sweep", "watch", store, cwd=tmp_path)
-    assert (watched.returncode, "go on with: sweep resume" in watched.stdout) == (130, True)
+    assert (watched.returncode, "resume with: sweep resume" in watched.stdout) == (130, True)
     done = run_command("sweep", "resume", store, "--workers", "0", cwd=tmp_path)
     assert "after round 3: 25 runs, largest loss" in done.stdout
     assert "refinement" not in run_command("sweep", "status", store, cwd=tmp_path).stdout

@@ -26,7 +26,7 @@ from sweep.common.errors import PlanChangedError
 from sweep.planning.plan import Plan
 from sweep.results.judge import judge
 from sweep.results.judged_columns import Results
-from sweep.running.heartbeat import FINISHED, HEARTBEAT
+from sweep.running.driver_notes import FINISHED, Beat
 from sweep.spec.expectations import parse_expectations
 from sweep.store.locate import locate
 from sweep.store.store import Store
@@ -337,9 +337,7 @@ def test_expectations_of_another_file_are_asked_of_a_store_that_has_none(
 
 def test_who_watches_gets_the_same_exit_code(toy: Made) -> None:
     store = toy(lambda e0, i0: e0, expect={"low": {"expect": "M_loss < 0.9"}})
-    locate(store).note_write(
-        HEARTBEAT, json.dumps({"id": "x", "beat": 1, "state": FINISHED, "exit_code": 0}).encode()
-    )
+    Beat(id="x", beat=1, state=FINISHED, exit_code=0).write(locate(store))
     done = ask("watch", store)
     assert done.exit_code == CHECK_FAILED, done.output
     assert "expectation low fails in 2 of 10 runs" in done.output

@@ -63,10 +63,10 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def keys_of_chunks(store: Path) -> dict[str, list[str]]:
     """Return the keys of the files with chunks, by array."""
-    place = locate(store)
-    attributes, described = read_descriptions(place)
+    location = locate(store)
+    attributes, described = read_descriptions(location)
     arrays, _ = schema.read_arrays(described, attributes)
-    files = chunks.files_of(place, arrays)
+    files = chunks.files_of(location, arrays)
     return {
         name: [chunk.key for chunk in chunks_of_array]
         for name, chunks_of_array in files.chunks.items()
@@ -74,10 +74,10 @@ def keys_of_chunks(store: Path) -> dict[str, list[str]]:
 
 
 def test_every_array_has_all_its_chunks(whole: Path) -> None:
-    place = locate(whole)
-    attributes, described = read_descriptions(place)
+    location = locate(whole)
+    attributes, described = read_descriptions(location)
     arrays, _ = schema.read_arrays(described, attributes)
-    files = chunks.files_of(place, arrays)
+    files = chunks.files_of(location, arrays)
     assert {name: chunks.absent(spec, files.chunks[name]) for name, spec in arrays.items()} == {
         name: [] for name in arrays
     }
@@ -181,7 +181,7 @@ def test_stores_of_the_first_schema_are_read_and_lack_what_they_never_wrote(
 
 def commit_after_the_first_listing(
     patch: pytest.MonkeyPatch,
-    place: Path,
+    location: Path,
     whole: Path,
     modules: tuple[ModuleType, ...],
 ) -> None:
@@ -193,7 +193,7 @@ def commit_after_the_first_listing(
         listing = files_of_chunks(*arguments, **options)
         listed.append("")
         if len(listed) == 1:
-            shutil.copytree(whole, place, dirs_exist_ok=True)
+            shutil.copytree(whole, location, dirs_exist_ok=True)
         return listing
 
     for module in modules:

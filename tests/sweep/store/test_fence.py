@@ -42,8 +42,8 @@ def remove(store: str) -> None:
     if "://" not in store:
         shutil.rmtree(store)
         return
-    place = locate(store)
-    place.delete([key for key, _ in place.listing()])
+    location = locate(store)
+    location.delete([key for key, _ in location.listing()])
 
 
 def tasks_of(plan: Plan, store: str) -> list[BlockTask]:
@@ -174,7 +174,7 @@ Disturb = Callable[[Path], None]
 
 
 def replace_store(store: Path) -> None:
-    """Put an empty store of the same sweep, made anew, in the place of one."""
+    """Put an empty store of the same sweep, made anew, in the location of one."""
     shutil.rmtree(store)
     create(make_plan(load_sweep(store.parent / "small.yaml")), store)
 

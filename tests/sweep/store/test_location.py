@@ -15,7 +15,7 @@ from sweep.common.errors import StoreError
 from sweep.store.driving import driving
 from sweep.store.folder import Folder
 from sweep.store.locate import locate
-from sweep.store.location import Place
+from sweep.store.location import Location
 from sweep.store.object_store import MAKING, Objects
 from sweep.store.store import Store
 
@@ -42,9 +42,9 @@ from sweep.store.store import Store
 def test_a_place_is_a_path_or_a_url_and_goes_to_workers_as_it_was_typed(
     given: str | Path, kind: type, name: str, text: str
 ) -> None:
-    place = locate(given)
-    assert (type(place), place.name, str(place)) == (kind, name, text)
-    assert pickle.loads(pickle.dumps(place)) == place == locate(place)
+    location = locate(given)
+    assert (type(location), location.name, str(location)) == (kind, name, text)
+    assert pickle.loads(pickle.dumps(location)) == location == locate(location)
 
 
 @pytest.mark.parametrize(
@@ -78,17 +78,19 @@ def test_what_is_no_place_is_refused_without_showing_a_password(
 
 
 @pytest.fixture(params=["folder", "memory"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     return locate(
         tmp_path / "x.zarr" if request.param == "folder" else f"memory://{tmp_path.name}/x.zarr"
     )
 
 
-def test_notes_are_kept_beside_the_store_and_one_of_many_makes_a_new_one(place: Place) -> None:
-    assert place.note_read("lock") is None
+def test_notes_are_kept_beside_the_store_and_one_of_many_makes_a_new_one(
+    location: Location,
+) -> None:
+    assert location.note_read("lock") is None
     is_new = []
     threads = [
-        threading.Thread(target=lambda i=i: is_new.append(place.note_create("lock", b"%d" % i)))
+        threading.Thread(target=lambda i=i: is_new.append(location.note_create("lock", b"%d" % i)))
         for i in range(8)
     ]
     for thread in threads:
@@ -96,15 +98,15 @@ def test_notes_are_kept_beside_the_store_and_one_of_many_makes_a_new_one(place: 
     for thread in threads:
         thread.join()
     assert sorted(is_new) == [False] * 7 + [True]
-    place.note_write("lock", b"other")
+    location.note_write("lock", b"other")
     assert (
-        place.note_read("lock"),
-        place.leftovers(),
-        list(place.listing()) if place.exists() else [],
+        location.note_read("lock"),
+        location.leftovers(),
+        list(location.listing()) if location.exists() else [],
     ) == (b"other", [".x.zarr.lock"], [])
-    place.note_delete("lock")
-    place.note_delete("lock")
-    assert place.note_read("lock") is None
+    location.note_delete("lock")
+    location.note_delete("lock")
+    assert location.note_read("lock") is None
 
 
 def test_a_store_in_memory_has_the_bits_of_one_in_a_folder(tmp_path: Path, finished: Path) -> None:
@@ -141,24 +143,24 @@ def test_in_an_object_store_a_block_is_committed_after_all_its_arrays(
 def test_a_making_that_was_broken_off_is_no_store_and_the_next_one_clears_it(
     tmp_path: Path,
 ) -> None:
-    place = locate(f"memory://{tmp_path.name}.zarr")
-    assert isinstance(place, Objects)
-    place.note_create(MAKING, b"")
+    location = locate(f"memory://{tmp_path.name}.zarr")
+    assert isinstance(location, Objects)
+    location.note_create(MAKING, b"")
     # what a making leaves that was killed before the group's own description
     for key in ("status/zarr.json", "status/c/0"):
-        obstore.put(place.inside, key, b"\x01\x01")
-    assert not place.exists()
-    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(place))
-    assert Store.open(place).counts().done == 6
-    assert place.note_read(MAKING) is None
+        obstore.put(location.inside, key, b"\x01\x01")
+    assert not location.exists()
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(location))
+    assert Store.open(location).counts().done == 6
+    assert location.note_read(MAKING) is None
 
 
 def test_what_is_there_already_is_no_store_to_be_written_over(tmp_path: Path) -> None:
-    place = locate(f"memory://{tmp_path.name}.zarr")
-    obstore.put(place.inside, "thesis.tex", b"mine")
+    location = locate(f"memory://{tmp_path.name}.zarr")
+    obstore.put(location.inside, "thesis.tex", b"mine")
     with pytest.raises(StoreError, match="is not a store of a sweep"):
-        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(place))
-    assert [key for key, _ in place.listing()] == ["thesis.tex"]
+        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(location))
+    assert [key for key, _ in location.listing()] == ["thesis.tex"]
 
 
 def test_files_that_get_their_names_while_a_folder_is_listed_are_passed_over(

@@ -31,8 +31,8 @@ from sweep.store.naming import NOTE_BYTES
 from sweep.store.store import Store
 
 SOURCES = Path(sweep.__file__).parent
-#: Every command that takes the place of a store, with what else it needs and the exit code that it
-#: ends with for a finished one.
+#: Every command that takes the location of a store, with what else it needs and the exit code that
+#: it ends with for a finished one.
 COMMANDS: dict[str, tuple[list[str], int]] = {
     "cancel": (["STORE"], 2),
     "card": (["STORE", "2"], 0),
@@ -204,10 +204,10 @@ def test_the_longest_name_leaves_room_for_the_longest_note(folder: Path) -> None
     store = folder / ("x" * limit)
     run_here(folder / "small.yaml", store)
     assert Store.open(store).counts().done == 6
-    place = locate(store)
+    location = locate(store)
     longest = f"probe-{'0' * 32}-{'f' * 12}"
-    place.note_write(longest, b"")
-    assert place.note_read(longest) == b""
+    location.note_write(longest, b"")
+    assert location.note_read(longest) == b""
 
 
 def test_a_store_that_was_given_too_long_a_name_can_still_be_read(folder: Path) -> None:
@@ -232,10 +232,10 @@ def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(
     assert_same_bits(store, finished)
 
 
-@pytest.mark.parametrize("place", ["/proc/x.zarr", "/proc/new/x.zarr"])
-def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str) -> None:
+@pytest.mark.parametrize("location", ["/proc/x.zarr", "/proc/new/x.zarr"])
+def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, location: str) -> None:
     done = CliRunner().invoke(
-        sweep.cli.commands.main, ["run", "small.yaml", "--store", place, "--workers", "0"]
+        sweep.cli.commands.main, ["run", "small.yaml", "--store", location, "--workers", "0"]
     )
     assert done.exit_code == 2
     assert in_one_line(done.stderr).count("choose another location with --store") == 1
@@ -260,12 +260,12 @@ def test_a_folder_of_somebody_else_is_refused_and_left_alone(folder: Path) -> No
 
 def test_a_link_is_followed_once(folder: Path) -> None:
     (folder / "x.zarr").symlink_to(folder.parent / "scratch" / "x.zarr")
-    place = locate("x.zarr")
+    location = locate("x.zarr")
     (folder / "x.zarr").unlink()
     (folder / "x.zarr").symlink_to(folder)
-    assert isinstance(place, Folder)
-    assert place.path == folder.parent / "scratch" / "x.zarr"
-    assert str(place) == "x.zarr"
+    assert isinstance(location, Folder)
+    assert location.path == folder.parent / "scratch" / "x.zarr"
+    assert str(location) == "x.zarr"
 
 
 def refusal_to_make(name: str) -> str:

@@ -1,0 +1,105 @@
+"""Notes next to a store about its driver: heartbeat, submission, and request to stop."""
+
+import getpass
+import os
+import socket
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..store.folder import Folder
+from ..store.location import Location
+
+# states of a driver
+RUNNING = "running"
+FINISHED = "finished"
+CANCELLED = "cancelled"
+BROKEN_OFF = "interrupted"
+STOPPED = "stopped"
+# never written: the state of a driver that ended without writing another one
+KILLED = "killed or cut off"
+MAX_NOTE_BYTES = 2**20  # a larger note is not ours
+
+
+class _Note(BaseModel):
+    """A note. Anybody may have written it, so that one with a wrong value counts as none."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
+    file: ClassVar[str]  #: the last part of its name next to the store
+
+    id: str = ""  #: of the driver or submission that it is about; empty where there is no note
+
+    def __bool__(self) -> bool:
+        return bool(self.id)
+
+    @classmethod
+    def read(cls, location: Location) -> Self:
+        """Return the note next to a store; an empty one where it cannot be read."""
+        if isinstance(location, Folder):
+            path = location.note_path(cls.file)
+            # reading a pipe would hang
+            if not os.path.isfile(path) or path.stat().st_size > MAX_NOTE_BYTES:
+                return cls()
+        try:
+            return cls.model_validate_json(location.note_read(cls.file) or b"{}")
+        except ValidationError:
+            return cls()
+
+    def write(self, location: Location) -> None:
+        """Write the note next to a store, in place of an older one."""
+        location.note_write(self.file, self.model_dump_json(exclude_unset=True).encode())
+
+    @classmethod
+    def delete(cls, location: Location) -> None:
+        """Remove the note next to a store."""
+        location.note_delete(cls.file)
+
+
+class _OfProcess(_Note):
+    """A note that says which process has written it."""
+
+    pid: int = 0
+    host: str = ""
+    process: str = ""
+    since: str = ""  #: when it began to drive, as ISO 8601
+
+
+class Beat(_OfProcess):
+    """The heartbeat of a driver."""
+
+    file = "heartbeat"
+
+    state: str = ""
+    beat: int = 0  #: number of the heartbeat
+    at: str = ""  #: when it was written, as ISO 8601
+    runs: int = 0
+    done: int = 0
+    failed: int = 0
+    rate: float = 0.0  #: runs per second
+    left: float | None = None  #: s
+    said: tuple[str, ...] = ()  #: the last messages
+    count_said: int = 0  #: number of all messages
+    exit_code: int | None = None
+    error: str = ""
+
+
+class Submission(_OfProcess):
+    """A note that is there as long as a cluster takes care of the sweep."""
+
+    file = "submission"
+
+    scheduler: str = ""
+
+
+class StopRequest(_Note):
+    """A request to the driver or submission with this id to stop."""
+
+    file = "cancel"
+
+    by: str = "somebody"
+
+    @classmethod
+    def to(cls, target: str) -> Self:
+        """Return a request of this process."""
+        by = f"{getpass.getuser()} on {socket.gethostname()} (process {os.getpid()})"
+        return cls(id=target, by=by)
