@@ -27,10 +27,11 @@ class _Note(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
     file: ClassVar[str]  #: the last part of its name next to the store
 
-    id: str = ""  #: of the driver or submission that it is about; empty where there is no note
+    id: str = ""  #: of the driver or submission that it is about
 
     def __bool__(self) -> bool:
-        return bool(self.id)
+        """Whether there is a note."""
+        return bool(self.model_fields_set)
 
     @classmethod
     def read(cls, location: Location) -> Self:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from marsdisk.common.errors import ConfigError
 from marsdisk.common.text import shown
 
+from ..common.command import Command
 from ..common.errors import PlanChangedError, StoreError
 from ..common.floats import same
 from ..planning.create_store import finish_refinement
@@ -178,9 +179,10 @@ def _too_few_values(refine: RefineSpec, location: Location, count: int, points: 
     if refine.log:
         target = f"log10 of {target}"
         cure += ", or drop log"
+    show = Command.sweep("show", location, columns=f"status,error,{refine.target}")
     return StoreError(
-        f"{location}: {count} of {points} points have a finite {target}, too few to refine;"
-        f" see sweep show {location} --columns status,error,{refine.target}, {cure}"
+        f"{location}: {count} of {points} points have a finite {target}, too few to refine; see"
+        f" {show}; {cure}"
     )
 
 

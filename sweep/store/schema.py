@@ -6,30 +6,23 @@ A store may come from anybody, and may be damaged or forged.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from marsdisk.common.text import shown_text
 
 from . import layout
-from .description import MAX_EXACT_INTEGER, MAX_RUNS, NAME, Description, mapping
+from .description import MAX_EXACT_INTEGER, MAX_RUNS, NAME, Description
 
 MAX_CHUNKS = 1_000_000  # of one array; more would take minutes to find
 MAX_ARRAYS = 1_000
 MAX_CHUNK_BYTES = 2**30  # 64 blocks of the largest default size
 MAX_DESCRIPTION_BYTES = 2**20  # of an array; ours have two thousand
-MAX_SHOWN_CHARACTERS = 60
 #: Bytes of a value by type in the store; for a text, those of its entry without its letters.
 WIDTHS = {"float64": 8, "int64": 8, "uint8": 1, "bool": 1, "string": 16}
 TYPES = {"f8": "float64", "i8": "int64", "u1": "uint8", "str": "string"}
-COMPRESSORS = {"blosc", "zstd", "crc32c"}
-#: Types of the settings of codecs.
-CODEC_SETTINGS: Mapping[str, type] = {
-    **dict.fromkeys(("typesize", "clevel", "blocksize", "level"), int),
-    **dict.fromkeys(("cname", "shuffle", "endian"), str),
-    "checksum": bool,
-}
 #: Types of fill values, by type in the store.
 FILL_TYPES = {
     "float64": (int, float, str),
@@ -38,6 +31,117 @@ FILL_TYPES = {
     "bool": (bool,),
     "string": (str,),
 }
+#: What is wrong with an array, by the part of its description that is not as we write it.
+PROBLEMS = {
+    "shape": "has a shape that no array of a sweep has",
+    "chunk_grid": "has chunks that no array of a sweep has",
+    "chunk_key_encoding": "has chunks under names that this program does not use",
+    "data_type": "has a type of values that this program does not write",
+    "fill_value": "has a fill value that this program does not use",
+    "codecs": "is packed in a way that this program does not use",
+    "storage_transformers": "is packed in a way that this program does not use",
+    "attributes": "has attributes that this program does not write",
+    "dimension_names": "has no names of dimensions",
+}
+
+Length = Annotated[int, Field(ge=0, lt=MAX_EXACT_INTEGER)]
+ChunkLength = Annotated[int, Field(ge=1, lt=MAX_EXACT_INTEGER)]
+
+
+class _Part(BaseModel):
+    """A part of a ``zarr.json``, as this program writes it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class _CodecSettings(_Part):
+    endian: Literal["little"] = "little"
+    typesize: int = 0
+    cname: str = ""
+    clevel: int = 0
+    shuffle: str = ""
+    blocksize: int = 0
+    level: int = 0
+    checksum: bool = False
+
+
+class _Codec(_Part):
+    name: str
+    configuration: _CodecSettings = _CodecSettings()
+
+
+class _Serializer(_Codec):
+    name: Literal["bytes", "vlen-utf8"]
+
+
+class _Compressor(_Codec):
+    name: Literal["blosc", "zstd", "crc32c"]
+
+
+class _ChunkShape(_Part):
+    chunk_shape: list[ChunkLength]
+
+
+class _ChunkGrid(_Part):
+    name: Literal["regular"]
+    configuration: _ChunkShape
+
+
+class _Separator(_Part):
+    separator: Literal["/"] = "/"
+
+
+class _ChunkKeys(_Part):
+    name: Literal["default"] = "default"
+    configuration: _Separator = _Separator()
+
+
+class _Attributes(_Part):
+    """Attributes of an array; others may have been added."""
+
+    model_config = ConfigDict(extra="allow")
+
+    units: str = "1"
+    long_name: str = ""
+    config_key: str = ""
+
+
+class _ArrayFile(_Part):
+    """The ``zarr.json`` of an array."""
+
+    zarr_format: Literal[3]
+    node_type: Literal["array"]
+    shape: Annotated[list[Length], Field(min_length=1)]
+    chunk_grid: _ChunkGrid
+    chunk_key_encoding: _ChunkKeys = _ChunkKeys()
+    data_type: Literal["float64", "int64", "uint8", "bool", "string"]
+    fill_value: bool | int | float | str
+    codecs: Annotated[list[_Serializer | _Compressor], Field(min_length=1)]
+    storage_transformers: Annotated[list[Any], Field(max_length=0)] = []
+    attributes: _Attributes = _Attributes()
+    dimension_names: list[str]
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return tuple(self.chunk_grid.configuration.chunk_shape)
+
+    @property
+    def codec_names(self) -> tuple[str, ...]:
+        return tuple(codec.name for codec in self.codecs)
+
+    @model_validator(mode="after")
+    def _refuse_parts_that_do_not_fit(self) -> Self:
+        fill = self.fill_value
+        is_special = isinstance(fill, str) and fill not in {"", "NaN", "Infinity", "-Infinity"}
+        if type(fill) not in FILL_TYPES[self.data_type] or is_special:
+            raise ValueError(PROBLEMS["fill_value"])
+        serializer = "vlen-utf8" if self.data_type == "string" else "bytes"
+        first, *others = self.codec_names
+        if first != serializer or {"bytes", "vlen-utf8"} & {*others}:
+            raise ValueError(PROBLEMS["codecs"])
+        if not len(self.shape) == len(self.chunks) == len(self.dimension_names):
+            raise ValueError("has shape, chunks and names of dimensions that do not fit together")
+        return self
 
 
 @dataclass(frozen=True)
@@ -85,19 +189,6 @@ class ArraySpec:
         return WIDTHS[self.dtype] * math.prod(self.shape)
 
 
-def _are_integers(values: Any, minimum: int) -> bool:
-    """Return whether a value is a list of integers that floats hold exactly, from a minimum on."""
-    if not isinstance(values, list):
-        return False
-    return all(type(value) is int and minimum <= value < MAX_EXACT_INTEGER for value in values)
-
-
-def _lengths(values: Any, minimum: int) -> tuple[int, ...]:
-    if not _are_integers(values, minimum):
-        raise ValueError(f"has lengths {str(values)[:MAX_SHOWN_CHARACTERS]}")
-    return tuple(values)
-
-
 def read_array(name: str, text: bytes) -> ArraySpec:
     """Read the description of an array from its ``zarr.json``.
 
@@ -121,73 +212,36 @@ def read_array(name: str, text: bytes) -> ArraySpec:
     if not text or len(text) > MAX_DESCRIPTION_BYTES or not NAME.fullmatch(name):
         raise ValueError("is missing or damaged")
     try:
-        description = mapping(text)
-    except ValueError as error:
-        raise ValueError("is missing or damaged") from error
-    if (description.get("zarr_format"), description.get("node_type")) != (3, "array"):
-        raise ValueError("is missing or damaged")
-    chunks = _chunk_shape(description.get("chunk_grid"))
-    attributes = description.get("attributes", {})
-    _refuse_other_attributes(attributes)
-    dtype = description.get("data_type")
-    if not isinstance(dtype, str) or dtype not in WIDTHS:
-        raise ValueError("has a type of values that this program does not write")
-    codecs = _codecs(description.get("codecs"), dtype)
-    fill = description.get("fill_value")
-    is_special = isinstance(fill, str) and fill not in {"", "NaN", "Infinity", "-Infinity"}
-    if type(fill) not in FILL_TYPES[dtype] or is_special:
-        raise ValueError("has a fill value that this program does not use")
-    shape = _lengths(description.get("shape"), 0)
-    chunks = _lengths(chunks, 1)
-    dims = description.get("dimension_names")
-    if not isinstance(dims, list) or not all(isinstance(dim, str) for dim in dims):
-        raise ValueError("has no names of dimensions")
-    if not shape or not len(shape) == len(chunks) == len(dims):
-        raise ValueError("has shape, chunks and names of dimensions that do not fit together")
-    spec = ArraySpec(name, shape, chunks, tuple(dims), dtype, codecs, fill, attributes)
-    count = math.prod(-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True))
-    if shape[0] > MAX_RUNS or count > MAX_CHUNKS or spec.chunk_bytes > MAX_CHUNK_BYTES:
+        file = _ArrayFile.model_validate_json(text)
+    except ValidationError as error:
+        raise ValueError(_problem(error)) from error
+    spec = ArraySpec(
+        name=name,
+        shape=tuple(file.shape),
+        chunks=file.chunks,
+        dims=tuple(file.dimension_names),
+        dtype=file.data_type,
+        codecs=file.codec_names,
+        fill=file.fill_value,
+        attributes=file.attributes.model_dump(exclude_unset=True),
+    )
+    lengths_and_chunks = zip(spec.shape, spec.chunks, strict=True)
+    count = math.prod(-(-length // chunk) for length, chunk in lengths_and_chunks)
+    if spec.shape[0] > MAX_RUNS or count > MAX_CHUNKS or spec.chunk_bytes > MAX_CHUNK_BYTES:
         raise ValueError(
-            f"declares the shape {shape} in chunks of {chunks}, more than this program reads"
+            f"declares the shape {spec.shape} in chunks of {spec.chunks}, more than this program"
+            " reads"
         )
     return spec
 
 
-def _chunk_shape(grid: Any) -> Any:
-    """Return the lengths that a chunk grid declares, unchecked."""
-    if not isinstance(grid, dict) or grid.get("name") != "regular":
-        raise ValueError("is missing or damaged")
-    configuration = grid.get("configuration")
-    return configuration.get("chunk_shape") if isinstance(configuration, dict) else None
-
-
-def _refuse_other_attributes(attributes: Any) -> None:
-    """Raise a ValueError if the attributes of an array are not of the types of ours."""
-    names = ("units", "long_name", "config_key")
-    if not isinstance(attributes, dict) or not all(
-        isinstance(attributes.get(name, ""), str) for name in names
-    ):
-        raise ValueError("has attributes that this program does not write")
-
-
-def _codecs(codecs: Any, dtype: str) -> tuple[str, ...]:
-    """Return the names of the codecs of an array, the serializer first."""
-    problem = "is packed in a way that this program does not use"
-    if not isinstance(codecs, list) or not all(map(_is_codec, codecs)):
-        raise ValueError(problem)
-    names = tuple(str(codec.get("name")) for codec in codecs)
-    serializer = "vlen-utf8" if dtype == "string" else "bytes"
-    if names[:1] != (serializer,) or not set(names[1:]) <= COMPRESSORS:
-        raise ValueError(problem)
-    return names
-
-
-def _is_codec(codec: Any) -> bool:
-    """Return whether the settings of a codec are among those that this program writes."""
-    settings = codec.get("configuration", {}) if isinstance(codec, dict) else None
-    if not isinstance(settings, dict) or settings.get("endian", "little") != "little":
-        return False
-    return all(type(value) is CODEC_SETTINGS.get(key) for key, value in settings.items())
+def _problem(error: ValidationError) -> str:
+    """Return what is wrong with an array, in the words of :data:`PROBLEMS`."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "value_error":
+        return first["msg"].removeprefix("Value error, ")
+    part = str(first["loc"][0]) if first["loc"] else ""
+    return PROBLEMS.get(part, "is missing or damaged")
 
 
 def read_arrays(

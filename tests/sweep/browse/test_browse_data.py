@@ -108,7 +108,7 @@ def test_a_parameter_that_an_axis_tells_need_not_be_told_again(
     implied: list[str],
 ) -> None:
     data = data_of(**SWEEPS[name][0])
-    assert [dimension for dimension in data.dimensions if data.told(dimension)] == implied
+    assert [dimension for dimension in data.dimensions if data.is_determined(dimension)] == implied
 
 
 def test_one_parameter_follows_another_where_no_value_of_that_stands_for_two(

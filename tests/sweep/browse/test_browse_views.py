@@ -149,7 +149,7 @@ def test_a_brush_is_as_fine_as_its_axis(with_zero: Data) -> None:
 
 
 def test_zeros_and_runs_without_a_value_stand_apart(with_zero: Data) -> None:
-    value = np.array([0.0, np.nan, 1e-10, 1e-9])
+    value = np.array([0.0, np.nan, 1e-10, 1e-8])
     state = np.array([State.DONE, State.PENDING, State.DONE, State.DONE], np.uint8)
     shown = points.Points.of(with_zero, with_zero.columns["run"], "T0", points.VALUE, "M_loss")
     shown = replace(shown, value=value, state=state)
