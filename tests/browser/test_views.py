@@ -61,7 +61,7 @@ def test_what_is_made_ahead_is_not_seen_and_is_of_now_when_it_is_opened(
     page = open_page(faulty)
     for model in ("Sigma", "sizes", "about"):
         wait_until_there(page, model)
-    ahead = ("12 of 12 runs.", "12 runs. 2 without a value", "Sums over", "Made by")
+    ahead = ("12 of 12 runs.", "12 runs. 2 runs without", "Sums over", "Made by")
     for words in ahead:
         expect(page.get_by_text(words)).to_be_attached()
     assert [
