@@ -1,5 +1,6 @@
 """Values of a store as words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from marsdisk.common.text import printable
 from marsdisk.result import StopReason
 
+#: Names that a line lists before it says how many more there are.
+MAX_NAMES_LISTED = 5
 #: Label of each stop reason by its number.
 STOP_LABELS = {int(reason): reason.label for reason in StopReason}
 
@@ -21,3 +24,16 @@ def text(value: Any) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, such as ``1 run`` or ``2 runs``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(items: Sequence[object], most: int = MAX_NAMES_LISTED) -> str:
+    """Return the first items, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    words = ", ".join(map(str, items[:most]))
+    hidden = len(items) - most
+    return f"{words} and {hidden} more" if hidden > 0 else words

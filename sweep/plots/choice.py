@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ..common.command import Command
 from ..common.errors import StoreError
+from ..common.states import State
 from ..common.text import counted
 from ..results.columns import Columns, adds_up, in_order, label, labels
 from ..results.notes import Notes
-from ..results.selection import Selection
-from ..store import layout
+from ..results.selection import BOUNDS_OF_RINGS, Selection
 from ..store.store import Store
 from .page import Page, plain
 
@@ -114,7 +114,7 @@ class Choice:
             return axes
         hidden = {*lists}
         if rings:
-            hidden |= {"r_in_RM", "r_out_RM"}
+            hidden |= {*BOUNDS_OF_RINGS}
         return [name for name in self.store.parameters if name not in hidden]
 
     def values(self, name: str) -> list[Any]:
@@ -259,11 +259,8 @@ class Choice:
     def lacking(self) -> str:
         """Describe how many of the runs have no result; empty where all have one."""
         status = self.store.column("status")[self.runs]
-        counts = {
-            "failed": int((status == layout.FAILED).sum()),
-            "pending": int((status == layout.PENDING).sum()),
-        }
-        return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        counts = {state: int((status == state).sum()) for state in (State.FAILED, State.PENDING)}
+        return ", ".join(f"{count} {state.word}" for state, count in counts.items() if count)
 
     def doubts(self) -> str:
         """Return the names of the runs' notes for the title; their sentences go to the terminal."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from marsdisk.physics.constants import YEAR
 
 from ..common.errors import StoreError
+from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import labels, stopped_early
 from ..results.rerun import find_run
@@ -191,13 +192,14 @@ def _draw_panel(
     values = np.concatenate([curve.values for curve in curves])
     log_y = decades(values) > LOG_AXIS_DECADES
     width = mpl.rcParams["lines.linewidth"] if len(curves) <= MAX_WIDE_CURVES else 0.5
+    early = LOOKS[State.EARLY]
     has_early = False
     for curve, style in zip(curves, styles, strict=True):
         y = np.where(curve.values > 0.0, curve.values, np.nan) if log_y else curve.values
         ax.plot(curve.t, y, lw=width, gid=f"run-{curve.runs[0]}", **style)
         if stopped_early(stop[curve.runs]).any():
             has_early = True
-            ax.plot(curve.t[-1:], y[-1:], "x", color=style["color"])
+            ax.plot(curve.t[-1:], y[-1:], early.marker, color=style["color"])
     ax.set(
         xscale="log" if log_t else "linear",
         yscale="log" if log_y else "linear",
@@ -206,7 +208,7 @@ def _draw_panel(
     if log_y and (values == 0.0).any():
         legend.append(Line2D([], [], lw=0, label="where a line ends: zero"))
     if has_early:
-        legend.append(Line2D([], [], marker="x", lw=0, color="0.3", label="stopped early"))
+        legend.append(Line2D([], [], marker=early.marker, lw=0, color="0.3", label=early.word))
     return legend
 
 

@@ -1,13 +1,11 @@
 """Report of the doctor: a table for people, JSON for programs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
 
+from ..common.text import listed
 from ..store.doctor import Diagnosis, Finding
-
-MAX_NAMES_SHOWN = 5
 
 
 def findings_table(diagnosis: Diagnosis) -> Table:
@@ -16,7 +14,7 @@ def findings_table(diagnosis: Diagnosis) -> Table:
     for head in ("found", "in", "what it means", "what to do"):
         table.add_column(head, overflow="fold")
     for finding in diagnosis.findings:
-        table.add_row(finding.kind, _some(finding.names), finding.meaning, _cure(finding))
+        table.add_row(finding.kind, listed(finding.names), finding.meaning, _cure(finding))
     return table
 
 
@@ -26,12 +24,6 @@ def _cure(finding: Finding) -> str:
     if not finding.blocks:
         return f"done: {finding.repair}"
     return f"done: {finding.repair}; now {finding.cure.rpartition('then ')[2]}"
-
-
-def _some(names: Sequence[str]) -> str:
-    listed = ", ".join(names[:MAX_NAMES_SHOWN])
-    more = len(names) - MAX_NAMES_SHOWN
-    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def findings_json(diagnosis: Diagnosis, store: str) -> dict[str, Any]:

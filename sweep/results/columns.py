@@ -1,4 +1,4 @@
-"""Columns of a store, with their labels and units, and results laid out over two parameters."""
+"""Columns of a store, one value per run, with their labels and units."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from ..common.floats import identity, same
-from ..common.text import STOP_LABELS, counted, text
+from ..common.text import STOP_LABELS, counted, listed, text
 from ..store import layout
 from ..store.schema import ArraySpec
 from ..store.store import Store
@@ -399,9 +399,9 @@ def _report_on_runs(comparison: Comparison) -> Iterator[str]:
     )
     for store, runs in zip("AB", comparison.only, strict=True):
         if runs:
-            yield f"{counted(len(runs), 'run')} only in {store}: {_listed(runs)}"
+            yield f"{counted(len(runs), 'run')} only in {store}: {listed(runs, MAX_RUNS_LISTED)}"
     for (state_a, state_b), pairs_of_states in comparison.states.items():
-        runs_listed = _listed([_pair(*pair) for pair in pairs_of_states])
+        runs_listed = listed([_pair(*pair) for pair in pairs_of_states], MAX_RUNS_LISTED)
         yield f"{state_a} in A, {state_b} in B: {runs_listed}"
 
 
@@ -443,10 +443,3 @@ def _differences_table(differences: Sequence[Difference], rtol: float) -> Table:
 
 def _pair(run_a: int, run_b: int) -> str:
     return str(run_a) if run_a == run_b else f"{run_a} (B: {run_b})"
-
-
-def _listed(items: Sequence[Any]) -> str:
-    listed = ", ".join(map(str, items[:MAX_RUNS_LISTED]))
-    if len(items) > MAX_RUNS_LISTED:
-        listed += f" and {len(items) - MAX_RUNS_LISTED} more"
-    return listed

@@ -129,7 +129,7 @@ class Extract:
 
 
 def export(extract: Extract, to: str, out: str | Path | OutFile) -> int:
-    """Write a extract into a file.
+    """Write an extract into a file.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from marsdisk.common.errors import ConfigError
 from marsdisk.common.exit_codes import CHECK_FAILED, OK, SOME_FAILED
 
+from ..common.states import State
 from ..spec.expectations import Expectation, unknown_axis
 from ..spec.expressions import FUNCTIONS, Expression, ExpressionError
 from ..spec.groups import Groups
@@ -21,7 +22,7 @@ from .judged_columns import Results, Rows
 
 #: States of a run, from the one that can be judged to the one that decides the state of a group.
 GOOD, NO_VALUE, PENDING, FAILED = range(4)
-STATES = {FAILED: "failed", PENDING: "pending", NO_VALUE: "without a value"}
+STATES = {FAILED: State.FAILED.word, PENDING: State.PENDING.word, NO_VALUE: "without a value"}
 _BOOKKEEPING = frozenset({"status", "error", "worker", "attempt"})
 #: Columns that have values only when a run is done.
 _RESULTS = (
@@ -205,8 +206,8 @@ def _state(condition: Expression, rows: Rows, unknown: NDArray[np.bool_]) -> NDA
     """Return the state of the run in each row."""
     status = rows["status"]
     state = np.full(status.shape, GOOD, dtype=np.uint8)
-    state[status != "done"] = PENDING
-    state[status == "failed"] = FAILED
+    state[status != State.DONE.word] = PENDING
+    state[status == State.FAILED.word] = FAILED
     if "isfinite" in condition.calls:
         return state
     for name in condition.names:

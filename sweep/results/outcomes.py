@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
+from ..common.states import State
 from ..store import layout
 from ..store.cases import cases
 from ..store.store import Store
 from .columns import coded, runs_of
 from .notes import Notes
-from .selection import rings_in_words
+from .selection import BOUNDS_OF_RINGS, rings_in_words
 
 GOOD, FAILED, PENDING, MISSING, NO_NUMBER = range(5)
 STATES = {
     GOOD: "used",
-    FAILED: "failed",
-    PENDING: "pending",
+    FAILED: State.FAILED.word,
+    PENDING: State.PENDING.word,
     MISSING: "excluded",
     NO_NUMBER: "without a finite value",
 }
@@ -186,7 +187,7 @@ def outcomes(store: Store, target: str, *, log: bool = False) -> Outcomes:
         columns = {
             name: column[first_case]
             for name, column in columns.items()
-            if name not in {rings, "r_in_RM", "r_out_RM"}
+            if name not in {rings, *BOUNDS_OF_RINGS}
         }
         labels = {axis: labels[axis][first_case] for axis in axes}
     if log:

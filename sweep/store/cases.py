@@ -58,7 +58,7 @@ def cases(store: Store, axes: Sequence[str]) -> tuple[NDArray[np.int64], dict[st
     Parameters
     ----------
     store : Store
-        Group of the store.
+        The store.
     axes : sequence of str
         Names of the axes in the store.
 

@@ -15,6 +15,7 @@ from marsdisk.io.zarr_folder import note_name
 
 from ..common.command import Command
 from ..common.errors import StoreError
+from ..common.text import listed
 from . import layout, schema
 from .chunks import Chunk, Files, absent, damaged, files_of, read_rows
 from .description import Description
@@ -30,7 +31,6 @@ from .schema import ArraySpec
 from .store import Store, committed_of, lost_chunks, read_descriptions
 from .writer import mark_unused
 
-MAX_NAMES_SHOWN = 5
 #: Arrays that a finished run always fills with something: where their chunk is missing in a store
 #: of schema 1, it was lost.
 ALWAYS_FILLED = (
@@ -269,7 +269,7 @@ def _blocks(store: _Examined) -> Iterator[Finding]:
             store,
             "lost chunks",
             lost,
-            f"committed, but files with their results are gone (of {_first(names)})",
+            f"committed, but files with their results are gone (of {listed(names)})",
         )
     if not store.driver:
         yield from _uncommitted(store, set(np.flatnonzero(~committed).tolist()), marked)
@@ -328,15 +328,10 @@ def _unreadable(store: _Examined) -> Iterator[Finding]:
             store,
             "unreadable blocks",
             blocks,
-            f"chunks of {_first(names)} are truncated or garbled, and the results of their runs"
+            f"chunks of {listed(names)} are truncated or garbled, and the results of their runs"
             " are lost",
             [chunk.key for _, chunk in along_run],
         )
-
-
-def _first(names: Sequence[str]) -> str:
-    """List the first names, and say whether there are others."""
-    return ", ".join(names[:MAX_NAMES_SHOWN]) + " and others" * (len(names) > MAX_NAMES_SHOWN)
 
 
 def _lost_chunks(store: _Examined, name: str, status: NDArray[np.uint8]) -> list[str]:
@@ -566,8 +561,8 @@ def _repaired(location: Location, finding: Finding) -> Finding:
 
 
 def _mark_pending(location: Location, blocks: Sequence[int]) -> None:
-    group = Store.open(location)
-    size = group.block_size
+    store = Store.open(location)
+    size = store.block_size
     status = zarr.open_array(location.zarr_store(), path="status", mode="r+", zarr_format=3)
     for block in blocks:
         first_row = block * size
@@ -578,7 +573,7 @@ def _mark_pending(location: Location, blocks: Sequence[int]) -> None:
         else:
             status[runs] = layout.PENDING
         with suppress(StoreError):  # where run_id cannot be read, the next driver marks them
-            is_nameless = group.rows("run_id", runs) == ""
+            is_nameless = store.rows("run_id", runs) == ""
             mark_unused(location, (first_row + np.flatnonzero(is_nameless)).tolist())
 
 

@@ -135,7 +135,7 @@ class Folder(Location):
         status = (self.path / key).lstat()
         # a pipe would hang, and a link lead elsewhere
         if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_BYTES:
-            raise OSError(errno.EINVAL, "is no plain file, or too large")
+            raise OSError(errno.EINVAL, "is not a regular file, or too large")
         with (self.path / key).open("rb", buffering=0) as file:
             return file.read() if first is None else file.read(first)
 

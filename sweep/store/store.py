@@ -14,6 +14,7 @@ from marsdisk.io.zarr_folder import DESCRIPTION
 
 from ..common.command import Command
 from ..common.errors import StoreError
+from ..common.text import listed
 from . import chunks, layout, schema
 from .description import NAME, Description, OtherSchemaError
 from .failures import reason, storage_errors, telling
@@ -23,7 +24,6 @@ from .location import Location
 
 MAX_COLUMN_BYTES = 4 * 2**30
 MAX_PROBLEMS_SHOWN = 10
-MAX_NAMES_SHOWN = 5
 #: Coordinates of the runs that are no parameters.
 BOOKKEEPING = ("run_id", "block", "in_product", layout.ROUND)
 
@@ -347,13 +347,11 @@ class Store:
             absent = chunks.absent(spec, files.chunks[name])
             lost += lost_chunks(self.description, spec, absent, status)
             not_plain += [chunk.key for chunk in files.chunks[name] if chunk.size < 0]
-        for keys, problem in ((not_plain, "no plain file"), (lost, "missing")):
+        for keys, problem in ((not_plain, "not a regular file"), (lost, "missing")):
             if keys:
-                shown = ", ".join(keys[:MAX_NAMES_SHOWN])
-                others = " and others" * (len(keys) > MAX_NAMES_SHOWN)
                 verb = "is" if len(keys) == 1 else "are"
                 raise StoreError(
-                    f"{self}: {shown}{others} {verb} {problem}; see what can be done:"
+                    f"{self}: {listed(keys)} {verb} {problem}; see what can be done:"
                     f" {_doctor(self)}"
                 )
 
@@ -401,7 +399,8 @@ class Store:
             still_absent = set(chunks.absent(spec, files.chunks[spec.name])).intersection(absent)
             lost = lost_chunks(present.description, spec, sorted(still_absent), status)
         if lost:
-            raise ValueError(f"{lost[0]} is missing{' and others' * (len(lost) > 1)}")
+            verb = "is" if len(lost) == 1 else "are"
+            raise ValueError(f"{listed(lost, 1)} {verb} missing")
 
 
 def _doctor(store: object) -> Command:

@@ -132,7 +132,7 @@ class Points:
         data : Data
             The store.
         runs : numpy.ndarray
-            Numbers of the runs.
+            Rows of the runs.
         x, y : str
             Parameters of the axes; ``y`` may be :data:`VALUE`.
         name : str

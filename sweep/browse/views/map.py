@@ -344,7 +344,7 @@ def step_in(order: NDArray[np.int64], chosen: Sequence[int], by: int) -> int | N
     Parameters
     ----------
     order : numpy.ndarray
-        Numbers of the runs.
+        Rows of the runs.
     chosen : sequence of int
         The chosen runs.
     by : int

@@ -180,7 +180,7 @@ UNREAD_M_LOSS = r"M_loss (is damaged|cannot be read)"
 def test_what_is_no_plain_file_is_not_read_as_a_chunk(store: Path, kind: str) -> None:
     no_plain_file(kind)(store)
     with pytest.raises(
-        StoreError, match=r"M_loss/c/0 is no plain file; see what can be done: sweep doctor"
+        StoreError, match=r"M_loss/c/0 is not a regular file; see what can be done: sweep doctor"
     ):
         open_store(store)
     with pytest.raises(StoreError, match=UNREAD_M_LOSS):
