@@ -1,4 +1,10 @@
-"""Stages of a set-up, computed once for all configurations that agree in the sections they read."""
+"""Stages of a set-up, computed once for all configurations that agree in the sections they read.
+
+What a stage reads is watched, not declared. It depends on the configuration: the size grid begins
+at ``sizes.s_min``, or, with ``psd.floor: blowout``, where temperature and length of the run put it.
+A declaration would have to name all that may be read, and the main study, whose 576 cases share one
+grid, would make it for each of 3 temperatures in each of 32 rings.
+"""
 
 import functools
 from collections.abc import Callable

@@ -14,6 +14,7 @@ from bokeh.models import Button, Div, Pane, RadioButtonGroup, Row, TextInput
 from bokeh.resources import Resources
 from bokeh.server.tornado import BokehTornado
 from jinja2 import Template
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from marsdisk.common.errors import MarsDiskError
@@ -26,7 +27,7 @@ from ..store.location import Location
 from ..store.store import Store
 from .data import Data
 from .details.chosen import PARTS, Details
-from .parts.html import escaped, shown
+from .parts.html import escaped, rendered, shown
 from .parts.style import (
     ACCENT,
     ALARM,
@@ -345,56 +346,41 @@ class Page:
                 break
 
     def _show_header(self) -> None:
-        counts = {state: self.data.count(code) for code, state in layout.STATUS.items()}
-        total = max(self.data.runs, 1)
-        colours = {"done": ACCENT, "failed": ALARM}
-        bar = "".join(
-            f"<span style='width:{100 * counts[state] / total:.2f}%;background:{colour}'></span>"
-            for state, colour in colours.items()
-        )
-        state = "finished" if self.data.finished else "running, or interrupted"
-        words = [
-            f"<b>{counts['done']}</b> done",
-            f"<b>{counts['failed']}</b> failed",
-            f"<b>{counts['pending']}</b> pending of {self.data.runs} runs",
-        ]
-        passing = ""
-        if self.runs.size != self.data.runs:
-            passing = f"; {self.runs.size} pass the filter"
-        self.header.text = (
-            f"<div class='head'><h1>{escaped(self.data.title, 80)}</h1><div class='state'><div"
-            " class='bar' role='img' "
-            f"aria-label='{counts['done']} of {total} done'>{bar}</div><span>{', '.join(words)};"
-            f" {state}{passing}</span></div></div>"
-            f"<div class='faint'>{self._origin_html()}</div>"
-            f"{self._notes_html()}"
+        data = self.data
+        notes = data.notes(self.runs)
+        summary = f"{notes.noted.size} of {notes.flags.size} finished runs have notes"
+        if not notes.are_recorded:
+            summary = "notes were not recorded"
+        self.header.text = rendered(
+            "header",
+            title=data.title,
+            runs=data.runs,
+            done=data.count(layout.DONE),
+            failed=data.count(layout.FAILED),
+            pending=data.count(layout.PENDING),
+            passing=self.runs.size,
+            state="finished" if data.finished else "running, or interrupted",
+            done_colour=ACCENT,
+            failed_colour=ALARM,
+            origin=self._origin(),
+            notes=notes.lines,
+            summary=summary,
+            max_note_characters=MAX_NOTE_CHARACTERS,
         )
 
-    def _origin_html(self) -> str:
-        """Return HTML of where the results come from, in one line."""
+    def _origin(self) -> list[Markup]:
+        """Return where the results come from."""
         record = self.data.store.description.provenance
         commit = (record.git_commit or "")[:10]
         location = str(self.data.store)
         if len(location) > 60:
             location = Path(location).name
-        parts = [
-            f"model {escaped(record.model_version)}",
-            f"commit {escaped(commit)}" if commit else "",
-            escaped(record.created),
-            escaped(location, 80),
-        ]
-        return " · ".join(filter(None, parts))
-
-    def _notes_html(self) -> str:
-        """Return HTML of the notes on the runs that pass the filter, folded up."""
-        notes = self.data.notes(self.runs)
-        if not notes.lines:
-            return ""
-        summary = f"{notes.noted.size} of {notes.flags.size} finished runs have notes"
-        if not notes.are_recorded:
-            summary = "notes were not recorded"
-        items = "".join(f"<li>{escaped(line, MAX_NOTE_CHARACTERS)}</li>" for line in notes.lines)
-        return f"<details class='notes'><summary>{summary}</summary><ul>{items}</ul></details>"
+        parts = [Markup("model {}").format(escaped(record.model_version))]
+        if commit:
+            parts.append(Markup("commit {}").format(escaped(commit)))
+        if record.created:
+            parts.append(escaped(record.created))
+        return [*parts, escaped(location, 80)]
 
 
 def fill(document: Document, data: Callable[[], Data]) -> None:
@@ -402,7 +388,7 @@ def fill(document: Document, data: Callable[[], Data]) -> None:
     try:
         Page(document, data())
     except MarsDiskError as error:
-        document.add_root(Div(text=f"<p>{escaped(str(error), 1000)}</p>"))
+        document.add_root(Div(text=rendered("error", error=str(error))))
 
 
 class PageTornado(BokehTornado):  # type: ignore[misc]

@@ -1,7 +1,6 @@
 """A store as an xarray dataset, with grids, sums over disks, and more under ``dataset.sweep``."""
 
 import functools
-import html
 import operator
 import warnings
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from marsdisk.physics.constants import YEAR
 
 from ..common.errors import NotesWarning, PartOfDiskWarning, RunChangedWarning, StoreError
 from ..common.floats import without_round_off
+from ..common.templates import environment, rendered
 from ..common.text import text
 from ..store import layout
 from ..store.description import Description
@@ -387,28 +387,19 @@ class SweepAccessor:
         return "\n".join([self._title, *(f"  {line}" for line in self._counts())])
 
     def _repr_html_(self) -> str:
-        parts = [
-            f"<h4>{html.escape(self._title)}</h4>",
-            *(f"<div>{html.escape(line)}</div>" for line in self._counts()),
-            self._html_table("Parameters", self._parameters(), "values", " open"),
-            self._html_table("Arrays", sorted(map(str, self._dataset.data_vars)), "range"),
-        ]
-        return f"<div>{''.join(parts)}</div>"
-
-    def _html_table(
-        self, title: str, names: Sequence[str], span_heading: str, attribute: str = ""
-    ) -> str:
-        """Return a table of arrays that folds; the attribute ``open`` unfolds it at first."""
-        headings = ("name", "unit", "dimensions", span_heading, "meaning")
-        rows = ["".join(f"<th>{heading}</th>" for heading in headings)]
-        for name in names:
-            cells = (html.escape(text(cell)) for cell in self._row(name))
-            rows.append("".join(f"<td>{cell}</td>" for cell in cells))
-        table = "".join(f"<tr>{row}</tr>" for row in rows)
-        return (
-            f"<details{attribute}><summary>{title}</summary><table style='text-align:left'>"
-            f"{table}</table></details>"
+        arrays = sorted(map(str, self._dataset.data_vars))
+        return rendered(
+            environment("sweep.results"),
+            "dataset",
+            title=self._title,
+            counts=list(self._counts()),
+            parameters=self._cells(self._parameters()),
+            arrays=self._cells(arrays),
         )
+
+    def _cells(self, names: Sequence[str]) -> list[list[str]]:
+        """Return the rows of a table of arrays."""
+        return [[text(cell) for cell in self._row(name)] for name in names]
 
     @property
     def _title(self) -> str:

@@ -1,17 +1,17 @@
 """The right half of the page, which shows the chosen runs."""
 
-import html
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bokeh.models import RadioButtonGroup
+from markupsafe import Markup
 
 from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 
 from ...common.states import State
 from ...store import layout
-from ..parts.html import escaped
+from ..parts.html import escaped, rendered
 from ..parts.scales import number
 from ..parts.style import COLOURS, PAGES, apart, call_on_change, stack, text_block
 from .run import MAX_ERROR_CHARACTERS, About
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 MAX_RUNS_COMPARED = len(COLOURS)
 MAX_HEADING_PARAMETERS = 6
 PARTS: dict[str, Callable[["Host"], Any]] = {"Series": SeriesView, "Sizes": SizesView, "Run": About}
+
+
+class _Line(NamedTuple):
+    """A line of the heading, about one run."""
+
+    row: int
+    colour: str
+    parameters: Markup
+    end: str
+    reason: str
 
 
 class Details:
@@ -59,59 +69,52 @@ class Details:
             part.root.visible = False
             self.below.elements = [*self.below.elements, part.root]
 
-    def _heading(self, chosen: list[int]) -> str:
-        if not chosen:
-            return (
-                "<h2>No run chosen</h2><p class='faint'>Click a cell of the map or a row of the"
-                " table, or write the number of a run above. With Shift, more runs are laid over"
-                " the first.</p>"
-            )
+    def _heading(self, chosen: list[int]) -> Markup:
         names = self.data.axes or self.data.dimensions
         differing = [name for name in names if self._differs(name, chosen)]
         ends = [self._end(run) for run in chosen]
         reasons = {reason for _, reason in ends}
         shared_reason = ends[0][1] if len(chosen) > 1 and len(reasons) == 1 else ""
-        lines = []
-        for run, colour, (end, reason) in zip(chosen, COLOURS, ends, strict=False):
-            because = f": {reason}" if reason and not shared_reason else ""
-            lines.append(
-                f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b>"
-                f" <span class='faint'>{self._values(run, differing or names)}</span>"
-                f" {end}{because}</div>"
-            )
         shared = []
         if differing:
             values = self._values(chosen[0], [name for name in names if name not in differing])
             if values:
-                shared.append(f"all at {values}")
+                shared.append(Markup("all at {}").format(values))
         if shared_reason:
-            shared.append(f"each because {shared_reason}")
-        if shared:
-            lines.append(f"<div class='faint'>{'; '.join(shared)}</div>")
-        hidden = len(self.page.chosen) - len(chosen)
-        if hidden:
-            lines.append(f"<div class='faint'>and {hidden} more runs, which are not drawn</div>")
-        return "".join(lines)
+            shared.append(Markup("each because {}").format(shared_reason))
+        lines = []
+        for run, colour, (end, reason) in zip(chosen, COLOURS, ends, strict=False):
+            values = self._values(run, differing or names)
+            lines.append(_Line(run, colour, values, end, reason))
+        return rendered(
+            "heading",
+            chosen=lines,
+            shared_reason=shared_reason,
+            shared=shared,
+            hidden=len(self.page.chosen) - len(chosen),
+        )
 
     def _differs(self, name: str, runs: list[int]) -> bool:
         return len({str(self.data.value(name, run)) for run in runs}) > 1
 
-    def _values(self, run: int, names: list[str]) -> str:
+    def _values(self, run: int, names: list[str]) -> Markup:
         """Return parameters of a run with their values."""
         parts = []
         for name in names[:MAX_HEADING_PARAMETERS]:
             value = self.data.in_words(name, self.data.value(name, run))
-            parts.append(f"{escaped(name, 24)} = {escaped(value, 32)}")
-        return ", ".join(parts)
+            parts.append(Markup("{} = {}").format(escaped(name, 24), escaped(value, 32)))
+        return Markup(", ").join(parts)
 
     def _end(self, run: int) -> tuple[str, str]:
-        """Return how a run ended, and the reason, as HTML."""
+        """Return how a run ended, and the reason, as texts or HTML."""
         state = int(self.data.status[run])
         if state == layout.PENDING:
             return State.PENDING.word, ""
         if state == layout.FAILED:
-            error = escaped(self.data.value("error", run), MAX_ERROR_CHARACTERS)
-            return "<b>failed</b>", f"<span class='error'>{error}</span>"
+            error = rendered(
+                "failure", error=self.data.value("error", run), longest=MAX_ERROR_CHARACTERS
+            )
+            return Markup("<b>{}</b>").format(State.FAILED.word), error
         label = self.data.value("stop_reason", run)
         words = "no reason is recorded"
         for reason in StopReason:
@@ -119,4 +122,4 @@ class Details:
                 words = reason.advice.partition(";")[0]
                 break
         years = float(self.data.value("t_end", run)) / YEAR
-        return f"ended after {number(years)} yr", html.escape(words)
+        return f"ended after {number(years)} yr", words

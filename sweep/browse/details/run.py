@@ -1,15 +1,15 @@
 """Details of the chosen runs: parameters, results, notes, caches, and how to repeat them."""
 
-import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 
 from marsdisk.common.errors import MarsDiskError
 
 from ...common.text import text
 from ...store import layout
-from ..parts.html import escaped, table
+from ..parts.html import escaped, rendered
 from ..parts.scales import number
 from ..parts.style import apart, text_block
 
@@ -49,39 +49,38 @@ class About:
 
     def show(self, runs: list[int], colours: list[str]) -> None:
         """Show the tables of ``runs``."""
-        head = [""]
-        for run, colour in zip(runs, colours, strict=False):
-            head.append(f"<span class='chip' style='background:{colour}'></span>run {run}")
         shared, commands = self._configuration(runs)
-        parts = [
-            f"<h2>Parameters that differ</h2>{table(head, self._parameters(runs))}",
-            f"<details><summary>{len(shared)} more, the same in all runs</summary>"
-            f"{table([], shared)}</details><br>",
-            f"<h2>Results</h2>{table(head, self._results(runs))}<br>",
-            "<h2>Notes</h2>",
-            *(_notes_html(run, self.data.notes([run]).lines) for run in runs),
-        ]
-        if runs:
-            parts.append(f"<h2>Cache of run {runs[0]}</h2>{self._cache(runs[0])}<br>")
-        parts.append("<h2>Run it again</h2>")
-        parts += [_rerun_html(*command) for command in commands]
-        self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
+        self.text.text = rendered(
+            "about",
+            heads=[
+                rendered("run_head", run=run, colour=colour)
+                for run, colour in zip(runs, colours, strict=False)
+            ],
+            parameters=self._parameters(runs),
+            shared=shared,
+            results=self._results(runs),
+            notes=[(run, self.data.notes([run]).lines) for run in runs],
+            cache=self._cache(runs[0]) if runs else None,
+            commands=commands,
+            max_error_characters=MAX_ERROR_CHARACTERS,
+        )
 
-    def _results(self, runs: list[int]) -> list[list[str]]:
+    def _results(self, runs: list[int]) -> list[list[Markup | str]]:
         rows = []
         for name in RESULTS:
             if self.data.has(name):
-                meaning = html.escape(self.data.meaning(name))
-                label = f"<span title='{meaning}'>{escaped(self.data.with_unit(name))}</span>"
-                rows.append([label, *(self._result(name, run) for run in runs)])
+                head = rendered(
+                    "explained", name=self.data.with_unit(name), meaning=self.data.meaning(name)
+                )
+                rows.append([head, *(self._result(name, run) for run in runs)])
         return rows
 
-    def _result(self, name: str, run: int) -> str:
+    def _result(self, name: str, run: int) -> Markup | str:
         if self.data.status[run] != layout.DONE:
             return "–"
         return escaped(self.data.value(name, run))
 
-    def _parameters(self, runs: list[int]) -> list[list[str]]:
+    def _parameters(self, runs: list[int]) -> list[list[Markup]]:
         """Return the rows of the swept parameters; those that differ come first."""
         names = dict.fromkeys([*self.data.varying, *self.data.store.parameters, "run_id", "worker"])
         rows = []
@@ -90,7 +89,9 @@ class About:
             rows.append([escaped(self.data.with_unit(name)), *values])
         return rows
 
-    def _configuration(self, runs: list[int]) -> tuple[list[list[str]], list[tuple[int, str, str]]]:
+    def _configuration(
+        self, runs: list[int]
+    ) -> tuple[list[list[Markup]], list[tuple[int, str, str]]]:
         """Return the rows of the rest of the configuration, and how each run is repeated.
 
         The latter is a number of a run, a remark, and a command. Where the record cannot be read,
@@ -106,14 +107,15 @@ class About:
         rows = [[escaped(key), escaped(value)] for key, value in config if key not in swept]
         commands = []
         for run, repetition in zip(runs, repetitions, strict=True):
-            commands.append((run, repetition.words, repetition.command))
+            commands.append((run, repetition.words, text(repetition.command)))
         return rows, commands
 
-    def _cache(self, run: int) -> str:
+    def _cache(self, run: int) -> list[list[str]] | None:
+        """Return the lookups of each slot; None where the run is not done."""
         slots = self.data.labels("cache")
         reasons = self.data.labels("reason")
         if self.data.status[run] != layout.DONE:
-            return "<p class='faint'>The run is not done.</p>"
+            return None
         columns = {
             name: self.data.row(f"cache_{name}", run)
             for name in ("hits", "misses", "rebuilds", "build_time", "invalidations")
@@ -129,30 +131,13 @@ class About:
             milliseconds = number(1e3 * float(seconds), 3) if np.isfinite(seconds) else "–"
             rows.append(
                 [
-                    html.escape(slot),
+                    slot,
                     *(str(columns[name][i]) for name in ("hits", "misses", "rebuilds")),
                     milliseconds,
-                    html.escape(causes) or "–",
+                    causes or "–",
                 ]
             )
-        return table(
-            ["slot", "hits", "misses", "rebuilds", "building [ms]", "rebuilt because of"], rows
-        )
-
-
-def _notes_html(run: int, lines: list[str]) -> str:
-    """Return HTML of the notes on a run."""
-    if not lines:
-        return f"<p class='faint'>run {run}: none</p>"
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    return f"<p class='faint'>run {run}</p><ul class='notes'>{items}</ul>"
-
-
-def _rerun_html(run: int, words: str, command: str) -> str:
-    """Return HTML of the command that repeats a run, below a remark on it."""
-    remark = f"<p>{escaped(words, MAX_ERROR_CHARACTERS)}</p>" if words else ""
-    line = f"<code>{html.escape(text(command))}</code>" if command else ""
-    return f"<p class='faint'>run {run}</p>{remark}{line}"
+        return rows
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from marsdisk.physics.constants import YEAR
 from ...results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
 from ...store import layout
 from ..parts import csv_text
+from ..parts.html import rendered
 from ..parts.scales import Scale, number
 from ..parts.style import (
     COLOURS,
@@ -152,7 +153,7 @@ class SizesView:
     def _draw(self) -> None:
         xs = []
         ys = []
-        words = []
+        runs = []
         for line in self.s_blow_lines:
             line.visible = False
         for i, shown in enumerate(self.distributions):
@@ -163,9 +164,13 @@ class SizesView:
             xs.append(self.across.positions_of(shown.s))
             drawn = np.where(density >= self.scale.low * 0.999, density, np.nan)
             ys.append(self.scale.positions_of(drawn))
-            words.append(
-                f"<span class='chip' style='background:{colour}'></span>run {shown.run} at"
-                f" {number(shown.t[snapshot], 3)} yr, s_blow = {number(s_blow, 3)} m"
+            runs.append(
+                {
+                    "row": shown.run,
+                    "colour": colour,
+                    "time": number(shown.t[snapshot], 3),
+                    "s_blow": number(s_blow, 3),
+                }
             )
             if np.isfinite(s_blow) and s_blow > 0.0:
                 location = float(self.across.positions_of(s_blow))
@@ -178,8 +183,7 @@ class SizesView:
                 f"snapshot {snapshot + 1} of {t.size},"
                 f" t = {number(t[min(snapshot, t.size - 1)], 3)} yr"
             )
-            words.append("dotted: blow-out size")
-        self.note.text = f"<p class='faint'>{'<br>'.join(words)}</p>"
+        self.note.text = rendered("sizes_note", runs=runs)
 
     def _csv(self) -> tuple[str, str]:
         label = DENSITY_LABELS[self.per.value]

@@ -1,10 +1,12 @@
-"""Texts from a store for people: escaped, and cut to a readable length."""
+"""Texts from a store for people, cut to a readable length, and HTML of them."""
 
-import html
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
+from ...common.templates import environment
+from ...common.templates import rendered as rendered_from
 from ...common.text import text
 from .scales import number
 
@@ -31,36 +33,15 @@ def plain(value: str, longest: int = MAX_VALUE_CHARACTERS) -> str:
     return re.sub(r"(?<=\$)(?=\$)|(?<=\\)(?=[\[\]()])", "\u2060", shown(value, longest))
 
 
-def escaped(value: Any, longest: int = MAX_VALUE_CHARACTERS) -> str:
-    """Return a value as HTML, with text that runs from right to left kept apart."""
-    return f"<bdi>{html.escape(shown(value, longest))}</bdi>"
+def rendered(template: str, /, **values: object) -> Markup:
+    """Return HTML from a template of the page; see :func:`sweep.common.templates.rendered`.
 
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int = 1) -> str:
-    """Return an HTML table.
-
-    Parameters
-    ----------
-    head : sequence of str
-        HTML of the column headings; empty for a table without headings.
-    rows : iterable of sequence of str
-        HTML of the cells.
-    numbers_from : int
-        First column that is aligned to the right.
-
-    Returns
-    -------
-    str
-        HTML.
+    The filter ``value`` of the templates is :func:`escaped`.
     """
+    templates = environment("sweep.browse", value=escaped)
+    return rendered_from(templates, template, **values)
 
-    def attribute(column: int) -> str:
-        return ' class="number"' if column >= numbers_from else ""
 
-    headings = [f"<th scope='col'{attribute(i)}>{cell}</th>" for i, cell in enumerate(head)]
-    lines = []
-    for row in rows:
-        cells = [f"<td{attribute(i)}>{cell}</td>" for i, cell in enumerate(row)]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    top = f"<thead><tr>{''.join(headings)}</tr></thead>" if head else ""
-    return f"<table>{top}<tbody>{''.join(lines)}</tbody></table>"
+def escaped(value: Any, longest: int = MAX_VALUE_CHARACTERS) -> Markup:
+    """Return a value as HTML, with text that runs from right to left kept apart."""
+    return Markup("<bdi>{}</bdi>").format(shown(value, longest))

@@ -1,15 +1,15 @@
 """The view of the caches: hit rates, reasons for rebuilding values, and the time saved."""
 
-import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ...running.progress import duration
 from ...store import layout
 from ..parts import csv_text
-from ..parts.html import escaped, table
+from ..parts.html import escaped, rendered
 from ..parts.scales import number
 from ..parts.style import ACCENT, LINE, downloads, stack, text_block
 
@@ -51,7 +51,7 @@ class CacheView:
         for i, slot in enumerate(slots):
             rows.append(
                 [
-                    html.escape(slot),
+                    slot,
                     _rate(total["hits"][i], lookups[i]),
                     *(str(int(total[name][i])) for name in COUNTS),
                     duration(float(saved[i])),
@@ -59,7 +59,7 @@ class CacheView:
             )
         rows.append(
             [
-                "<b>all</b>",
+                Markup("<b>all</b>"),
                 _rate(total["hits"].sum(), lookups.sum()),
                 *(str(int(total[name].sum())) for name in COUNTS),
                 duration(float(saved.sum())),
@@ -69,24 +69,17 @@ class CacheView:
         by_reason = []
         for slot, by_slot in zip(slots, dropped, strict=True):
             if by_slot.any():
-                by_reason.append([html.escape(slot), *(str(int(by_slot[j])) for j in used)])
-        rebuilds = "<p class='faint'>None.</p>"
-        if by_reason:
-            rebuilds = table(["slot", *(html.escape(reasons[j]) for j in used)], by_reason)
+                by_reason.append([slot, *(str(int(by_slot[j])) for j in used)])
         worker_rows = _workers(workers, np.bincount(code, minlength=len(workers)), counts, seconds)
-        parts = [
-            (
-                f"<p class='faint'>Sums over {runs.size} finished runs. A hit is a lookup that the"
-                " cache answered, a miss one that found an empty slot, a rebuild one that found a"
-                " value for another key. Saved is the time that building each hit again would have"
-                " taken.</p>"
-            ),
-            "<h2>Slots</h2>" + table(["slot", "hit rate", *COUNTS, "saved"], rows) + "<br>",
-            "<h2>Rebuilds, by the part of the key that differed</h2>" + f"{rebuilds}<br>",
-            "<h2>Workers</h2>"
-            + table(["worker", "runs", "hit rate", "lookups", "saved"], worker_rows),
-        ]
-        self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
+        self.text.text = rendered(
+            "cache",
+            runs=int(runs.size),
+            counts=list(COUNTS),
+            slots=rows,
+            reasons=[reasons[j] for j in used],
+            rebuilds=by_reason,
+            workers=worker_rows,
+        )
         shown = {name: total[name].tolist() for name in COUNTS}
         self._slots = {
             "slot": slots,
@@ -151,10 +144,4 @@ def _rate(hits: Any, lookups: Any) -> str:
     if not lookups:
         return "–"
     share = 100.0 * float(hits) / float(lookups)
-    outer = (
-        f"display:inline-block;width:64px;height:7px;background:{LINE};"
-        "margin-right:8px;vertical-align:1px"
-    )
-    inner = f"display:block;width:{share:.0f}%;height:7px;background:{ACCENT}"
-    bar = f"<span style='{outer}'><span style='{inner}'></span></span>"
-    return f"{bar}{number(share, 3)} %"
+    return rendered("rate", share=share, number=number(share, 3), back=LINE, front=ACCENT)

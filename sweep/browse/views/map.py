@@ -15,7 +15,7 @@ from ...results.cells import Cells, cells
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.cells import CellsFigure
-from ..parts.html import escaped, shown
+from ..parts.html import rendered, shown
 from ..parts.points import VALUE, Points, PointsFigure
 from ..parts.scales import Scale
 from ..parts.style import (
@@ -285,8 +285,7 @@ class MapView:
 
     def _notes(self, left_out: int) -> str:
         """Return HTML that describes what is shown."""
-        meaning = escaped(self.data.meaning(self.name.value), 120)
-        lines = [f"<b>{escaped(self.name.value)}</b>: {meaning}."]
+        lines = []
         if isinstance(self.drawn, Cells):
             if self._is_summed:
                 lines.append("A click chooses the first ring of a disk.")
@@ -297,7 +296,8 @@ class MapView:
             lines.append(self.drawn.in_words(scale) + ".")
         if left_out:
             lines.append(f"{counted(left_out, 'included run')} on no axis; see the table of runs.")
-        return f"<p class='faint'>{' '.join(lines)}</p>"
+        name = self.name.value
+        return rendered("map_note", name=name, meaning=self.data.meaning(name), sentences=lines)
 
     def _remarks_on_rings(self) -> list[str]:
         """Return a sentence where the filter lets rings pass, and sums are over whole disks."""
@@ -306,7 +306,7 @@ class MapView:
             return []
         return [
             "Sums are over all rings of each disk with a run that passes the filter; a condition on"
-            f" {escaped(self.data.rings)} chooses rings."
+            f" {self.data.rings} chooses rings."
         ]
 
     def _tapped(self, event: Any) -> None:

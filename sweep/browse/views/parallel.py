@@ -16,7 +16,7 @@ from ...results.selection import drawn_at_random
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.cells import colour_bar, set_colours
-from ..parts.html import plain, shown
+from ..parts.html import plain, rendered, shown
 from ..parts.points import Axis
 from ..parts.style import (
     ABSENT,
@@ -246,7 +246,7 @@ class ParallelView:
             hidden = counted(hidden_parameters, "more parameter")
             sentences.append(f"{hidden} not drawn.")
         sentences.append("Draw a box over an axis to filter, click a line to choose it.")
-        self.note.text = f"<p class='faint'>{' '.join(sentences)}</p>"
+        self.note.text = rendered("note", sentences=sentences)
 
     def mark(self) -> None:
         """Draw the chosen runs above the others."""

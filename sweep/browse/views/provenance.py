@@ -1,13 +1,12 @@
 """The view of the provenance: versions, host, tables, and the sweep file."""
 
-import html
 from typing import TYPE_CHECKING, Any
 
 from marsdisk.config.yaml_file import yaml_text
 
 from ...common.text import text
 from ..parts import csv_text
-from ..parts.html import cut, escaped, table
+from ..parts.html import cut, escaped, rendered
 from ..parts.style import downloads, stack, text_block
 
 if TYPE_CHECKING:
@@ -29,24 +28,16 @@ class OriginView:
     def update(self) -> None:
         """Show the record."""
         description = self.data.store.description
-        facts = [[escaped(key), escaped(value, 400)] for key, value in self._facts()]
-        digests = [
-            [escaped(name, 80), escaped(digest, 80)]
-            for name, digest in description.provenance.tables.items()
-        ]
-        tables = "<p class='faint'>None.</p>"
-        if digests:
-            tables = table(["table", "digest"], digests, numbers_from=9)
-        parts = [
-            f"<h2>Made by</h2>{table([], facts, numbers_from=9)}<br>",
-            f"<h2>Tables</h2>{tables}<br>",
-            f"<h2>Sweep file</h2>{_code(description.sweep.content)}",
-        ]
-        if description.sweep.command_line:
-            parts.append(f"<h2>Command line</h2>{_code(description.sweep.command_line)}")
-        base = _code(description.base_config)
-        parts.append(f"<details><summary>Base configuration</summary>{base}</details>")
-        self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
+        digests = description.provenance.tables.items()
+        command_line = description.sweep.command_line
+        self.text.text = rendered(
+            "provenance",
+            facts=[[escaped(key), escaped(value, 400)] for key, value in self._facts()],
+            digests=[[escaped(name, 80), escaped(digest, 80)] for name, digest in digests],
+            sweep_file=_lines(description.sweep.content),
+            command_line=_lines(command_line) if command_line else "",
+            base=_lines(description.base_config),
+        )
 
     def _facts(self) -> list[tuple[str, str]]:
         store = self.data.store
@@ -80,8 +71,8 @@ class OriginView:
         )
 
 
-def _code(content: Any) -> str:
-    """Return HTML of a section of the record as YAML."""
+def _lines(content: Any) -> str:
+    """Return a section of the record as YAML, cut to what a person would read."""
     lines = yaml_text(content, default_flow_style=None, width=100).splitlines()
     printable = "\n".join(text(cut(line, MAX_LINE_CHARACTERS)) for line in lines)
-    return f"<code>{html.escape(cut(printable, MAX_FILE_CHARACTERS))}</code><br>"
+    return cut(printable, MAX_FILE_CHARACTERS)

@@ -15,10 +15,11 @@ from bokeh.models import (
     Toggle,
 )
 
+from ...common.text import counted
 from ...results.columns import in_sequence
 from ..data import RUN
 from ..parts import csv_text
-from ..parts.html import shown
+from ..parts.html import rendered, shown
 from ..parts.scales import number
 from ..parts.style import (
     ACCENT,
@@ -162,16 +163,14 @@ class RunsView:
             ),
         ]
         self._marking = False
-        more = ""
+        sentences = [f"{self._order.size} of {counted(self.data.runs, 'run')}."]
         if self._order.size > rows.size:
-            more = (
-                f" The first {rows.size} are shown; sorting and the filter act on all, and CSV has"
+            sentences.append(
+                f"The first {rows.size} are shown; sorting and the filter act on all, and CSV has"
                 " all."
             )
-        self.note.text = (
-            f"<p class='faint'>{self._order.size} of {self.data.runs} runs.{more} Shift or Ctrl"
-            " with a click adds a run.</p>"
-        )
+        sentences.append("Shift or Ctrl with a click adds a run.")
+        self.note.text = rendered("note", sentences=sentences)
         self.mark()
 
     def _names(self) -> list[str]:

@@ -119,7 +119,8 @@ def assert_missed(store: Path, name: str) -> None:
     ), name
     with pytest.raises(StoreError, match=rf"{name}.* missing; see what can be done: sweep doctor"):
         sweep.open_store(store)
-    with pytest.raises(StoreError, match=rf"{name} is damaged: {name}/c/\d+( is| and \d+ more are) missing"):
+    lost = rf"{name} is damaged: {name}/c/\d+( is| and \d+ more are) missing"
+    with pytest.raises(StoreError, match=lost):
         Store.open(store).column(name)
 
 
