@@ -14,6 +14,7 @@ from marsdisk.common.text import LONGEST_SHOWN, shown
 
 from ..common.errors import PlanChangedError
 from ..common.floats import equal, is_number, same
+from ..common.text import counted
 from ..results.columns import in_order
 from ..spec.designs import POINT, continuation, redrawn
 from ..spec.old_keys import recorded_content
@@ -133,7 +134,7 @@ def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Itera
     Yields
     ------
     str
-        One line for their combination, where the plan has each value.
+        A line; where the plan has each value, one for their combination.
     """
     if any(axis.name == POINT for axis in plan.sweep.axes):
         return  # nobody has typed the values of drawn points
@@ -148,8 +149,8 @@ def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Itera
             has_line = True
             runs = int((column == value).sum())
             yield (
-                f"the store has {_counted(runs)} with {key} = {shown(value)}, and the file none"
-                f"{_nearest(value, planned)}"
+                f"the store has {counted(runs, 'run')} with {key} = {shown(value)}, which the"
+                f" file does not ask for{_nearest(value, planned)}"
             )
         if len(lost) > MAX_VALUES_NAMED:
             yield f"  and {len(lost) - MAX_VALUES_NAMED} more values of {key}"
@@ -157,15 +158,12 @@ def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Itera
         first = ", ".join(
             f"{key} = {shown(column[:1].tolist()[0])}" for key, column in gone.items()
         )
-        yield f"the store has {_counted(count)} that the file does not ask for, such as {first}"
+        runs_in_words = counted(count, "run")
+        yield f"the store has {runs_in_words} that the file does not ask for, such as {first}"
 
 
 def _without_nan(column: NDArray[Any]) -> list[Any]:
     return in_order([value for value in column.tolist() if value == value])
-
-
-def _counted(runs: int) -> str:
-    return "1 run" if runs == 1 else f"{runs} runs"
 
 
 def _is_among(value: Any, planned: NDArray[Any]) -> bool:
@@ -184,7 +182,7 @@ def _nearest(value: Any, planned: NDArray[Any]) -> str:
     if not numbers.size:
         return ""
     nearest = numbers[np.abs(numbers - value).argmin()]
-    return f"; the nearest is {shown(nearest.tolist())}"
+    return f"; its nearest value is {shown(nearest.tolist())}"
 
 
 def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:

@@ -210,8 +210,8 @@ class SweepAccessor:
         is_part = grid.sizes[ring] < self._description.ring_count
         if is_part and not parts:
             warnings.warn(
-                f"the dataset has {rings} of its disks, so that sums over a whole disk are NaN;"
-                " parts=True sums over these rings",
+                f"the dataset has only {rings} of each disk, so whole-disk sums are NaN; parts=True"
+                " sums over these rings",
                 PartOfDiskWarning,
                 stacklevel=2,
             )

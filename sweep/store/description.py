@@ -59,11 +59,11 @@ class Provenance(_Part):
     """Where results come from; see :func:`sweep.planning.provenance.provenance`."""
 
     model_version: str
-    tables: dict[str, Any]  #: digest of each table, by its key and path
+    tables: dict[str, str]  #: digest of each table, by its key and path
     git_commit: str | None = None
     git_dirty: bool | None = None
     python: str = ""
-    packages: dict[str, Any] = {}  #: version of each
+    packages: dict[str, str] = {}  #: version of each
     host: str = ""
     platform: str = ""
     created: str = ""
@@ -73,7 +73,7 @@ class Extension(_Part):
     """Runs that were added to a store, and where their results come from."""
 
     first_row: int
-    packages: dict[str, Any] | None = None  #: None where they are those of the store
+    packages: dict[str, str] | None = None  #: None where they are those of the store
 
 
 class Design(_Part):

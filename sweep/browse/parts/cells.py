@@ -37,7 +37,8 @@ HATCH_COLOURS = {
     State.UNUSED: "#ffffff",
     State.ZERO: "#ffffff",
 }
-_NUMBER = "return Number.isFinite(value) ? String(Number(value.toPrecision(5))) : '–'"
+#: JavaScript that writes a number in a hint to five digits.
+FIVE_DIGITS = "return Number.isFinite(value) ? String(Number(value.toPrecision(5))) : '–'"
 _WORD = (
     "return words.data.words[Math.max(0, Math.min(words.data.words.length - 1, Math.floor(value)))]"
 )
@@ -169,7 +170,7 @@ class CellsFigure:
                     f"${which}": CustomJSHover(args={"words": source}, code=_WORD)
                     for which, source in self.words.items()
                 },
-                "@value": CustomJSHover(code=_NUMBER),
+                "@value": CustomJSHover(code=FIVE_DIGITS),
                 "@state": CustomJSHover(code=_STATE),
             },
         )

@@ -13,7 +13,7 @@ from ...common.text import counted
 from ...results.columns import ended_early
 from ...results.selection import drawn_at_random
 from ..data import RUN, Data
-from .cells import colour_bar, legend, set_colours
+from .cells import FIVE_DIGITS, colour_bar, legend, set_colours
 from .html import plain, shown
 from .scales import Scale
 from .style import ABSENT, ALARM, COLOURS, INK, plot, set_axis, set_range
@@ -235,11 +235,10 @@ class PointsFigure:
         self.legend.items = list(self.items.values())
         self.figure.add_layout(self.bar, "right")
         self.figure.add_layout(self.legend, "below")
-        code = "return Number.isFinite(value) ? String(Number(value.toPrecision(5))) : '–'"
         self.hover = HoverTool(
             renderers=renderers,
             tooltips=[("run", "@run"), ("value", "@value{custom}")],
-            formatters={"@value": CustomJSHover(code=code)},
+            formatters={"@value": CustomJSHover(code=FIVE_DIGITS)},
         )
         self.figure.add_tools(self.hover)
         self.points: Points | None = None

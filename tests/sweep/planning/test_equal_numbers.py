@@ -258,11 +258,13 @@ def test_a_span_with_more_points_extends_the_store_of_a_span_with_fewer(tmp_path
     [
         (
             [0.1, 0.5],
-            "the store has 1 run with dynamics.e0 = 0.2, and the file none; the nearest is 0.1",
+            "the store has 1 run with dynamics.e0 = 0.2, which the file does not ask for;"
+            " its nearest value is 0.1",
         ),
         (
             [0.1],
-            "the store has 1 run with dynamics.e0 = 0.5, and the file none; the nearest is 0.1",
+            "the store has 1 run with dynamics.e0 = 0.5, which the file does not ask for;"
+            " its nearest value is 0.1",
         ),
     ],
 )
@@ -294,7 +296,7 @@ def test_a_value_that_is_gone_is_named(
         (
             {"axes": {"qstar.table": ["basalt", "forsterite"]}},
             {"axes": {"qstar.table": ["forsterite"]}},
-            "the store has 1 run with qstar.table = 'basalt', and the file none",
+            "the store has 1 run with qstar.table = 'basalt', which the file does not ask for",
         ),
         (
             {"axes": {"dynamics.e0": [k / 100 for k in range(1, 10)]}},

@@ -57,7 +57,7 @@ def test_a_store_without_rings_has_no_disks(tmp_path: Path) -> None:
 def test_the_total_of_part_of_a_disk_is_no_number_unless_it_is_asked_for(finished: Path) -> None:
     dataset = sweep.open_store(finished)
     inner = dataset.isel(run=np.flatnonzero(dataset.ring.values < 2))
-    with pytest.warns(PartOfDiskWarning, match="the dataset has 2 of 3 rings of its disks"):
+    with pytest.warns(PartOfDiskWarning, match="the dataset has only 2 of 3 rings of each disk"):
         total = inner.sweep.disk_total()
     assert np.isnan(total.M_loss.values).all()
     with warnings.catch_warnings():
