@@ -18,12 +18,14 @@ from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import labels, stopped_early
 from ..results.rerun import find_run
+from ..results.selection import drawn_at_random
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source, with_unit
 from .page import CMAP, COLOURS, Page, decades, folded, plain
 
-MAX_CURVES = 2000
+#: Curves of a figure; of more, a random sample is drawn.
+MAX_CURVES_DRAWN = 2000
 #: Curves that have a colour and an entry of the legend each.
 MAX_NAMED_CURVES = 7
 #: Values of a parameter that the legend lists.
@@ -83,7 +85,7 @@ def series(
     Raises
     ------
     StoreError
-        There is no such series or run, no run has a result, or there are too many curves.
+        There is no such series or run, or no run has a result.
     """
     names = [name] if isinstance(name, str) else list(dict.fromkeys(name))
     chosen = Choice.of(store, page, where, ring=ring)
@@ -132,14 +134,11 @@ def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_C
     store = choice.store
     status = store.column("status")
     sets = _runs_of_curves(choice, summed)
-    if len(sets) > MAX_CURVES:
-        raise StoreError(
-            f"{len(sets)} curves are too many; choose at most {MAX_CURVES} with --where or --run"
-        )
+    drawn = drawn_at_random(np.arange(len(sets)), MAX_CURVES_DRAWN)
     curves = []
     ring_count = len(choice.values(summed)) if summed else 1
     uneven = 0
-    for runs in sets:
+    for runs in (sets[i] for i in drawn):
         if len(runs) < ring_count or (status[runs] != layout.DONE).any():
             continue
         times = np.array([store.rows("t", run) for run in runs])
@@ -149,6 +148,10 @@ def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_C
         values = np.sum([store.rows(name, run) for run in runs], axis=0)
         curves.append(_Curve(runs, times[0] / YEAR, values))
     reasons = [choice.lacking()]
+    if drawn.size < len(sets):
+        left_out = f"{len(sets) - drawn.size} of {len(sets)} curves, chosen at random"
+        reasons.append(left_out)
+        choice.page.notes.append(f"not shown: {left_out}; choose others with --where")
     if uneven:
         ended_apart = f"{counted(uneven, 'disk')} whose rings ended at different times"
         reasons.append(ended_apart)

@@ -195,19 +195,21 @@ class _Scale:
     log: bool
     low: float  #: of a logarithmic scale, the lowest value above zero
     high: float
+    has_zero: bool  #: whether a logarithmic scale needs room for a zero, and for words beside it
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> "_Scale":
         finite = values[np.isfinite(values)]
         log = decades(values) > LOG_AXIS_DECADES
         shown = finite[finite > 0.0] if log else finite
-        return cls(log, float(shown.min()), float(shown.max()))
+        has_zero = log and bool((finite == 0.0).any())
+        return cls(log, float(shown.min()), float(shown.max()), has_zero)
 
     @property
     def limits(self) -> tuple[float, float]:
         if self.log:
             factor = (self.high / self.low) ** MARGIN
-            return self.low / factor, self.high * factor
+            return self.low / (factor**2 if self.has_zero else factor), self.high * factor
         margin = MARGIN * (self.high - self.low or abs(self.high) or 1.0)
         return self.low - margin, self.high + margin
 

@@ -203,7 +203,7 @@ def test_axes_and_colours_are_chosen(faulty: Path, open_page: Open) -> None:
 
 def test_one_run_fills_the_page(single_run: Path, open_page: Open) -> None:
     page = open_page(single_run)
-    expect(page.get_by_text("1 done, 0 failed, 0 pending of 1 runs")).to_be_visible()
+    expect(page.get_by_text("1 done, 0 failed, 0 pending of 1 run;")).to_be_visible()
     x, y = (drawn(page, "points")[key][0] for key in ("x", "y"))
     click(page, "points", x, y)
     expect(page.get_by_text("run 0", exact=True)).to_be_visible()

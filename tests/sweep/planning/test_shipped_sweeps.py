@@ -82,10 +82,12 @@ def test_the_checks_of_a_shipped_sweep_hold(name: str, tmp_path: Path) -> None:
 def lacks(sweep: Sweep, kind: str) -> str:
     """Return why a figure cannot be drawn of a sweep; empty where it can."""
     content = sweep.spec
-    is_scattered = bool(content.sample or content.design or content.refine)
+    is_scattered = bool(content.sample or content.design)
     has_rings = any("rings" in entry for entry in content.axes.values() if isinstance(entry, dict))
     if kind == "radial" and not has_rings:
         return "the sweep has no rings"
+    if kind == "heatmap" and len(content.axes) == 1 and not content.variants:
+        return "a heat map needs two parameters that differ"
     if kind == "convergence" and content.accuracy is None:
         return "no run of this store was repeated"
     if kind == "sensitivity" and is_scattered:
