@@ -86,7 +86,8 @@ def lacks(sweep: Sweep, kind: str) -> str:
     has_rings = any("rings" in entry for entry in content.axes.values() if isinstance(entry, dict))
     if kind == "radial" and not has_rings:
         return "the sweep has no rings"
-    if kind == "heatmap" and len(content.axes) == 1 and not content.variants:
+    has_one_axis = len(content.axes) == 1 and not (is_scattered or content.variants)
+    if kind == "heatmap" and has_one_axis:
         return "a heat map needs two parameters that differ"
     if kind == "convergence" and content.accuracy is None:
         return "no run of this store was repeated"
