@@ -189,12 +189,11 @@ class Page:
 
     def _show_problem(self, message: str) -> None:
         """Show a message, or no message where it is empty."""
-        lines = []
-        for line in message.splitlines()[:MAX_MESSAGE_LINES]:
-            lines.append(escaped(line, 300).replace("  ", "&nbsp; "))
-        style = f"border-left:3px solid {ALARM};padding-left:8px;margin:0;max-width:none"
-        paragraph = f"<p role='alert' style='{style}'>{'<br>'.join(lines)}</p>"
-        self.problem.text = paragraph if message else ""
+        self.problem.text = ""
+        if message:
+            # spaces at the beginning of a line mean something
+            lines = message.replace("  ", "\u00a0 ").splitlines()[:MAX_MESSAGE_LINES]
+            self.problem.text = rendered("problem", lines=lines, colour=ALARM)
         self.alert.visible = bool(message)
 
     def choose(self, runs: Sequence[int], *, add: bool = False) -> None:

@@ -3,10 +3,10 @@
 A number that was typed and one that was computed, such as 0.3 and 0.1 + 0.2, differ in bits that
 nobody means. Two numbers are the same here if they round to the same decimal number of
 :data:`DIGITS` significant digits; whole numbers, such as seeds, if they are equal. So "the same"
-is transitive, and rounded numbers can be keys of a dictionary.
+is transitive, and what :func:`identity` gives can be keys of a dictionary.
 """
 
-import sys
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 DIGITS = 12
 #: Numbers that are further apart than this, relative to either, differ in their first 12 digits.
 MAX_DISTANCE = 1.1e-11
+#: Larger floats are all whole, whatever was meant.
+MAX_WHOLE = 2.0**52
 #: Relative error that a few operations on a number leave behind.
 ROUND_OFF = 4e-15
 
@@ -39,7 +41,7 @@ def rounded(number: float) -> float:
 
 
 def identity(value: Any) -> Hashable:
-    """Return a key for dictionaries that is equal for the same numbers.
+    """Return a key for dictionaries that is equal for the same values.
 
     Parameters
     ----------
@@ -49,13 +51,15 @@ def identity(value: Any) -> Hashable:
     Returns
     -------
     hashable
-        A number with a fraction or an exponent rounded, and any other value as it is: seeds and
-        counts are exact.
+        A whole number or no number as it is, and any other number rounded.
     """
-    if isinstance(value, float) and abs(value) <= sys.float_info.max:
-        return rounded(value)
-    key: Hashable = value
+    is_rounded = isinstance(value, float) and math.isfinite(value) and not _is_whole(value)
+    key: Hashable = rounded(value) if is_rounded else value
     return key
+
+
+def _is_whole(number: float) -> bool:
+    return number.is_integer() and abs(number) <= MAX_WHOLE
 
 
 def same(a: Any, b: Any) -> bool:
@@ -105,8 +109,14 @@ def equal(a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
     # most numbers are equal bit for bit or far apart, and only the others are rounded
     is_open = is_near & ~is_equal
     if is_open.any():
-        is_equal[is_open] = rounded_array(left[is_open]) == rounded_array(right[is_open])
+        is_equal[is_open] = _identities(left[is_open]) == _identities(right[is_open])
     return is_equal
+
+
+def _identities(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return :func:`identity` of each number."""
+    is_whole = (numbers == np.floor(numbers)) & (np.abs(numbers) <= MAX_WHOLE)
+    return np.where(is_whole, numbers, rounded_array(numbers))
 
 
 def without_round_off(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -125,13 +125,15 @@ class Choice:
         StoreError
             The runs have no such parameter.
         """
-        if name not in self.store.parameters:
-            raise StoreError(
-                f"{name!r} is no parameter of the runs; there are"
-                f" {', '.join(self.store.parameters)}"
-            )
+        self.refuse_no_parameter(name)
         column = labels(self.store, name)
         return in_order([column[run] for run in self.runs.tolist()])
+
+    def refuse_no_parameter(self, name: str) -> None:
+        """Raise a StoreError if the runs have no such parameter."""
+        if name not in self.store.parameters:
+            names = ", ".join(self.store.parameters)
+            raise StoreError(f"{name!r} is no parameter of the runs; there are {names}")
 
     def tells_apart(self, *names: str | None) -> bool:
         """Whether no two of the runs have the same values of ``names``."""

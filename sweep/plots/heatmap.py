@@ -145,6 +145,8 @@ def _choose_axes(
             f"a heat map needs two parameters that differ, and {x or 'none'} does; see: sweep plot"
             " STORE series"
         )
+    for axis in (x, y):
+        choice.refuse_no_parameter(axis)
     if x == y:
         raise StoreError(f"a heat map needs two parameters, and x and y are both {x}")
     if over is None and not choice.tells_apart(x, y, summed):

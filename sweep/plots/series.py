@@ -133,14 +133,15 @@ def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_C
     """
     store = choice.store
     status = store.column("status")
-    sets = _runs_of_curves(choice, summed)
-    drawn = drawn_at_random(np.arange(len(sets)), MAX_CURVES_DRAWN)
-    curves = []
     ring_count = len(choice.values(summed)) if summed else 1
+    done = []
+    for runs in _runs_of_curves(choice, summed):
+        if len(runs) == ring_count and (status[runs] == layout.DONE).all():
+            done.append(runs)
+    drawn = drawn_at_random(np.arange(len(done)), MAX_CURVES_DRAWN)
+    curves = []
     uneven = 0
-    for runs in (sets[i] for i in drawn):
-        if len(runs) < ring_count or (status[runs] != layout.DONE).any():
-            continue
+    for runs in (done[i] for i in drawn):
         times = np.array([store.rows("t", run) for run in runs])
         if not np.allclose(times, times[0], rtol=1e-9, atol=0.0):
             uneven += 1
@@ -148,10 +149,12 @@ def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_C
         values = np.sum([store.rows(name, run) for run in runs], axis=0)
         curves.append(_Curve(runs, times[0] / YEAR, values))
     reasons = [choice.lacking()]
-    if drawn.size < len(sets):
-        left_out = f"{len(sets) - drawn.size} of {len(sets)} curves, chosen at random"
-        reasons.append(left_out)
-        choice.page.notes.append(f"not shown: {left_out}; choose others with --where")
+    if drawn.size < len(done):
+        sample = f"a random sample of {drawn.size} of {len(done)} curves"
+        reasons.append(f"{len(done) - drawn.size} curves ({sample} is drawn)")
+        note = f"drawn: {sample}; choose others with --where"
+        if note not in choice.page.notes:
+            choice.page.notes.append(note)
     if uneven:
         ended_apart = f"{counted(uneven, 'disk')} whose rings ended at different times"
         reasons.append(ended_apart)

@@ -170,12 +170,12 @@ def cancel(location: Location, patience: float, console: Console) -> int:
     Store.open(location)
     follower = Follower(location)
     deadline = time.monotonic() + patience
-    asked_id = ""
+    asked_id: str | None = None
     while time.monotonic() < deadline:
         beat = follower.read()
         submission = Submission.read(location)
         running = beat.state == RUNNING and follower.silence < GONE_SECONDS
-        if asked_id and beat.state in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
+        if asked_id is not None and beat.state in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
             counts = Store.open(location).counts()
             say(
                 console,
@@ -195,8 +195,7 @@ def cancel(location: Location, patience: float, console: Console) -> int:
     say(
         console,
         f"{location}: asked, but it has not stopped within {duration(patience)}"
-        f"{_last(follower.beat)};"
-        " the request is kept and obeyed when it is seen",
+        f"{_last(follower.beat)}; the request is kept and obeyed when it is seen",
     )
     return BAD_INPUT
 

@@ -1,11 +1,14 @@
 """Notes next to a store about its driver: heartbeat, submission, and request to stop."""
 
 import getpass
+import json
 import os
 import socket
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from marsdisk.common.text import printable
 
 from ..store.folder import Folder
 from ..store.location import Location
@@ -19,6 +22,14 @@ STOPPED = "stopped"
 # never written: the state of a driver that ended without writing another one
 KILLED = "killed or cut off"
 MAX_NOTE_BYTES = 2**20  # a larger note is not ours
+
+
+def _printable(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
+
+
+#: A text that may name files, whose names may be no Unicode.
+Text = Annotated[str, BeforeValidator(_printable)]
 
 
 class _Note(BaseModel):
@@ -42,8 +53,8 @@ class _Note(BaseModel):
             if not os.path.isfile(path) or path.stat().st_size > MAX_NOTE_BYTES:
                 return cls()
         try:
-            return cls.model_validate_json(location.note_read(cls.file) or b"{}")
-        except ValidationError:
+            return cls.model_validate(json.loads(location.note_read(cls.file) or b"{}"))
+        except (ValueError, RecursionError):
             return cls()
 
     def write(self, location: Location) -> None:
@@ -78,10 +89,10 @@ class Beat(_OfProcess):
     failed: int = 0
     rate: float = 0.0  #: runs per second
     left: float | None = None  #: s
-    said: tuple[str, ...] = ()  #: the last messages
+    said: list[Text] = []  #: the last messages
     count_said: int = 0  #: number of all messages
     exit_code: int | None = None
-    error: str = ""
+    error: Text = ""
 
 
 class Submission(_OfProcess):
@@ -89,7 +100,7 @@ class Submission(_OfProcess):
 
     file = "submission"
 
-    scheduler: str = ""
+    scheduler: Text = ""
 
 
 class StopRequest(_Note):
@@ -97,7 +108,7 @@ class StopRequest(_Note):
 
     file = "cancel"
 
-    by: str = "somebody"
+    by: Text = "somebody"
 
     @classmethod
     def to(cls, target: str) -> Self:

@@ -102,7 +102,7 @@ class Heartbeat:
             failed=tally.failed_in_all,
             rate=rate,
             left=(tally.runs - tally.finished) / rate if rate else None,
-            said=tuple(self.reporter.said),
+            said=list(self.reporter.said),
             count_said=self.reporter.count_said,
             **fields,
         )

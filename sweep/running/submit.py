@@ -194,7 +194,7 @@ def _has_ended(location: Location, request: Request) -> bool:
     """Whether no driver is needed any more; obey a request to cancel."""
     beat = Beat.read(location)
     stop_request = StopRequest.read(location)
-    if stop_request and stop_request.id in (request.id, beat.id):
+    if stop_request.id and stop_request.id in (request.id, beat.id):
         StopRequest.delete(location)
         _record_end(location, "", CANCELLED, INTERRUPTED)
         return True
@@ -253,4 +253,5 @@ def _record_end(
         "error": error,
     }
     with suppress(*storage_errors()):
-        Beat.read(location).model_copy(update=changes).write(location)
+        last = Beat.read(location).model_dump(exclude_unset=True)
+        Beat(**{**last, **changes}).write(location)

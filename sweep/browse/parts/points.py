@@ -176,7 +176,7 @@ class Points:
         more = ""
         if self.left_out:
             hidden = counted(self.left_out, "more run")
-            more = f", a random sample; {hidden} not drawn (filter to see them)"
+            more = f", a random sample; not drawn: {hidden} (filter to see them)"
         return f"{counted(self.run.size, 'run')}{words}{more}"
 
     def table(self, data: Data) -> dict[str, list[Any]]:

@@ -295,7 +295,9 @@ class MapView:
             scale = self._scale(self.drawn.value)
             lines.append(self.drawn.in_words(scale) + ".")
         if left_out:
-            lines.append(f"{counted(left_out, 'included run')} on no axis; see the table of runs.")
+            lines.append(
+                f"Not shown: {counted(left_out, 'included run')} on no axis; see the table of runs."
+            )
         name = self.name.value
         return rendered("map_note", name=name, meaning=self.data.meaning(name), sentences=lines)
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 
 #: Lines that a browser moves without delay and a person can tell apart.
 MAX_LINES_DRAWN = 1000
-MOST_AXES = 12
-TICKS = 6
+MAX_AXES = 12
+MAX_TICKS = 6
 #: Distance of a click from its line, as a fraction of the length of an axis.
 MAX_CLICK_DISTANCE = 0.02
 
@@ -69,9 +70,9 @@ class Upright:
         """Return heights and labels."""
         low, high = self.ends
         ticks = self.axis.ticks
-        is_crowded = len(ticks) > TICKS and not self.axis.is_text
+        is_crowded = len(ticks) > MAX_TICKS and not self.axis.is_text
         if self.axis.scale.log or is_crowded:
-            ticks = self.axis.scale.ticks(TICKS)
+            ticks = self.axis.scale.ticks(MAX_TICKS)
             if self.axis.zero is not None:
                 ticks = [(self.axis.zero, "0"), *ticks]
         return [((position - low) / (high - low), text) for position, text in ticks]
@@ -84,16 +85,20 @@ class Upright:
         if not self.axis.scale.log:
             # to a thousandth of the axis
             digits = max(4, 4 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low))))
-            return f"{lowest:.{digits}g}", f"{highest:.{digits}g}"
-        least = self.axis.scale.ends()[0]
+            return _bound(lowest, digits, ROUND_FLOOR), _bound(highest, digits, ROUND_CEILING)
         zero = self.axis.zero
         has_zero = zero is not None and lowest <= zero
-        has_others = zero is None or highest >= least
+        has_others = zero is None or highest >= self.axis.scale.ends()[0]
         # between zero and the smallest other number there is nothing
         return (
-            "0" if has_zero else f"{10.0 ** max(lowest, least):.4g}",
-            f"{10.0**highest:.4g}" if has_others else "0",
+            "0" if has_zero else _bound(10.0**lowest, 4, ROUND_FLOOR),
+            _bound(10.0**highest, 4, ROUND_CEILING) if has_others else "0",
         )
+
+
+def _bound(number: float, digits: int, rounding: str) -> str:
+    """Return a number with some digits, rounded downwards or upwards."""
+    return f"{Context(digits, rounding).create_decimal_from_float(number):g}"
 
 
 class ParallelView:
@@ -193,7 +198,7 @@ class ParallelView:
     def _names(self) -> list[str]:
         """Return the parameters that have an axis."""
         names = [name for name in self.data.dimensions if not self.data.is_determined(name)]
-        return names[:MOST_AXES] or [RUN]
+        return names[:MAX_AXES] or [RUN]
 
     def _draw_axes(self, names: list[str]) -> None:
         ticks: dict[str, list[Any]] = {"x": [], "y": [], "words": []}
@@ -238,13 +243,13 @@ class ParallelView:
         hidden_runs = self.page.runs.size - self._runs.size
         if hidden_runs:
             sentences.append(
-                f"They are a random sample; {counted(hidden_runs, 'more run')} not drawn (filter to"
-                " see them)."
+                f"They are a random sample; not drawn: {counted(hidden_runs, 'more run')} (filter"
+                " to see them)."
             )
         hidden_parameters = len(self.data.varying) - parameter_count
-        if hidden_parameters > 0 and parameter_count == MOST_AXES:
+        if hidden_parameters > 0 and parameter_count == MAX_AXES:
             hidden = counted(hidden_parameters, "more parameter")
-            sentences.append(f"{hidden} not drawn.")
+            sentences.append(f"Not drawn: {hidden}.")
         sentences.append("Draw a box over an axis to filter, click a line to choose it.")
         self.note.text = rendered("note", sentences=sentences)
 

@@ -40,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
         (
             3,
             [1, 2, 3],
-            "3 runs, all done, a random sample; 1 more run not drawn (filter to see them)",
+            "3 runs, all done, a random sample; not drawn: 1 more run (filter to see them)",
         ),
     ],
 )
@@ -60,11 +60,11 @@ def test_parallel_coordinates_count_the_parameters_that_have_no_axis(
     max_axes: int,
     left_out: int,
 ) -> None:
-    monkeypatch.setattr(parallel, "MOST_AXES", max_axes)
+    monkeypatch.setattr(parallel, "MAX_AXES", max_axes)
     page = Page(Document(), data)
     page.pages.active = list(VIEWS).index("Parallel")
     note = page.views["Parallel"].note.text
-    assert ("1 more parameter not drawn." in note) == (left_out == 1)
+    assert ("Not drawn: 1 more parameter." in note) == (left_out == 1)
 
 
 @pytest.mark.parametrize("crowded", ["x", "y"])
@@ -141,6 +141,15 @@ def test_a_brush_takes_zeros_only_where_it_covers_their_tick(with_zero: Data) ->
         assert runs.tolist() == taken
 
 
+@pytest.mark.parametrize("values", [[0.00123456, 0.5, 1.0], [1.23456e-5, 1.0], [0.0, 3.3333, 99.0]])
+def test_a_brush_over_a_whole_axis_takes_all_of_it(values: list[float]) -> None:
+    numbers = np.array(values)
+    upright = parallel.Upright(points.Axis.of_numbers("x", numbers, Scale.of(numbers)))
+    lowest, highest = map(float, upright.between(0.0, 1.0))
+    assert lowest <= min(values)
+    assert max(values) <= highest
+
+
 def test_a_brush_is_as_fine_as_its_axis(with_zero: Data) -> None:
     values = np.array([4000.01, 4000.05, 4000.09])
     axis = points.Axis.of_numbers("T0", values, Scale.of(values))
@@ -187,6 +196,16 @@ def test_texts_of_an_upright_axis_are_texts_however_many(data: Data, count: int)
         is_text=True,
     )
     assert [label for _, label in parallel.Upright(axis).ticks()] == texts
+
+
+def test_a_problem_is_shown_with_its_indents_and_escaped(data: Data) -> None:
+    page = Page(Document(), data)
+    page.filter.value = "T0 >"
+    page.problem.text = ""
+    page.narrow("<b> ==  1")
+    assert "<b>" not in page.problem.text
+    assert "&amp;" not in page.problem.text
+    assert "&lt;b&gt;" in page.problem.text
 
 
 def test_rows_that_hold_no_run_are_counted_nowhere(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
         (10**400, math.inf, False),
         (12345678901234, 12345678901235, False),
         (12345678901234, 12345678901234.0, True),
+        (1000000000001.0, 1000000000000.0, False),
+        (1000000000001, 1000000000000.0, False),
+        (1000000000000, 1000000000000.25, True),
         (True, 2, False),
         ("auto", "auto", True),
         ("0.3", 0.3, False),
@@ -66,6 +69,8 @@ def test_whole_numbers_of_arrays_are_the_same_if_they_are_equal() -> None:
     seeds = np.array([12345678901234, 12345678901235])
     assert equal(seeds, 12345678901235).tolist() == [False, True]
     assert identity(12345678901234) != identity(12345678901235)
+    assert identity(12345678901234) == identity(12345678901234.0)
+    assert equal(seeds, 12345678901234.0).tolist() == [True, False]
 
 
 def test_only_round_off_is_taken_from_labels() -> None:

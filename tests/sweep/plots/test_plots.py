@@ -257,7 +257,7 @@ def test_hostile_names_are_drawn_as_text(mixed: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("store", "arguments", "message"),
     [
-        ("mixed", "heatmap --x T_0", "there is no 'T_0' in the store"),
+        ("mixed", "heatmap --x T_0", "'T_0' is no parameter of the runs"),
         ("mixed", "heatmap --x T0 --y T0", "x and y are both T0"),
         ("mixed", "heatmap --name M_out_dot", "'M_out_dot' is no number per run of the store"),
         ("mixed", "heatmap --name M_loss --name t99", "heatmap takes one --name"),
@@ -393,6 +393,21 @@ def test_runs_that_a_condition_leaves_out_of_one_panel_are_no_missing_runs(tmp_p
     )
     assert marks(svg, "unused-") == []
     assert marks(svg, "filtered-") == ["filtered-0-0-0", "filtered-0-1-0"]
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_a_heat_map_over_a_result_is_refused(finished: Path, axis: str) -> None:
+    with pytest.raises(StoreError, match="'t_end' is no parameter of the runs; there are T0"):
+        plots.draw(finished, "heatmap", **{axis: "t_end"})
+
+
+def test_of_many_curves_a_sample_of_those_that_are_done_is_drawn(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweep.plots.series.MAX_CURVES_DRAWN", 2)
+    figure = plots.draw(mixed, "series", name=["M_out_dot", "tau_los"], where="ring == 0")
+    assert all(len(ax.lines) >= 2 for ax in figure.axes)
+    assert Store.open(mixed).counts().done > 2
 
 
 def test_runs_that_lie_on_no_grid_are_points(tmp_path: Path) -> None:
