@@ -1,5 +1,6 @@
 """The command that repeats a run gives the same bits, or says what has changed since."""
 
+import html
 import json
 import re
 import shlex
@@ -128,9 +129,7 @@ def test_an_edited_base_is_set_back_by_the_command(study: Path, tmp_path: Path, 
     EDITS[kind](study)
     line = from_python(study)
     assert on_the_card(study)[0] == line
-    assert line in on_the_page(study).replace("&#x27;", "'").replace("&quot;", '"').replace(
-        "&lt;", "<"
-    ).replace("&gt;", ">").replace("&amp;", "&")
+    assert line in html.unescape(on_the_page(study))
     assert_repeats(line, study, tmp_path / "again.npz")
     note = on_the_card(study)[1]
     assert ("was edited since" in note) == (kind in SEEN)
