@@ -2,13 +2,15 @@
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
 
 
 @functools.cache
-def environment(package: str, /, **filters: Callable[..., object]) -> Environment:
+def environment(package: str, /, **filters: Callable[..., object]) -> "Environment":
     """Return the templates in the folder ``templates`` of a package.
 
     Parameters
@@ -23,6 +25,9 @@ def environment(package: str, /, **filters: Callable[..., object]) -> Environmen
     jinja2.Environment
         A name that is not given to a template is an error, not an empty text.
     """
+    # not at the top: opening a data set would take 50 ms longer
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     templates = Environment(
         loader=PackageLoader(package),
         autoescape=True,
@@ -34,7 +39,7 @@ def environment(package: str, /, **filters: Callable[..., object]) -> Environmen
     return templates
 
 
-def rendered(templates: Environment, name: str, /, **values: object) -> Markup:
+def rendered(templates: "Environment", name: str, /, **values: object) -> "Markup":
     """Return HTML from a template.
 
     Parameters
@@ -51,5 +56,7 @@ def rendered(templates: Environment, name: str, /, **values: object) -> Markup:
     markupsafe.Markup
         Other templates take it as it is.
     """
+    from markupsafe import Markup
+
     # the template has escaped what it was given
     return Markup(templates.get_template(f"{name}.html").render(values))  # noqa: S704

@@ -152,9 +152,7 @@ def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_C
     if drawn.size < len(done):
         sample = f"a random sample of {drawn.size} of {len(done)} curves"
         reasons.append(f"{len(done) - drawn.size} curves ({sample} is drawn)")
-        note = f"drawn: {sample}; choose others with --where"
-        if note not in choice.page.notes:
-            choice.page.notes.append(note)
+        choice.page.notes.append(f"drawn: {sample}; choose others with --where")
     if uneven:
         ended_apart = f"{counted(uneven, 'disk')} whose rings ended at different times"
         reasons.append(ended_apart)

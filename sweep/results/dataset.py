@@ -20,7 +20,7 @@ from marsdisk.physics.constants import YEAR
 from ..common.errors import NotesWarning, PartOfDiskWarning, RunChangedWarning, StoreError
 from ..common.floats import without_round_off
 from ..common.templates import environment, rendered
-from ..common.text import text
+from ..common.text import listed, text
 from ..store import layout
 from ..store.description import Description
 from ..store.location import Location
@@ -479,12 +479,11 @@ def _labels_of_grid(values: NDArray[Any]) -> NDArray[Any]:
 def _first_words(values: NDArray[Any]) -> str:
     """List the first distinct words, shortened, and say how many more there are."""
     words = list(dict.fromkeys(map(str, values.tolist())))
-    shown = []
-    for word in words[:MAX_WORDS_SHOWN]:
+    shortened = []
+    for word in words:
         is_short = len(word) < MAX_WORD_LENGTH
-        shown.append(word if is_short else f"{word[: MAX_WORD_LENGTH - 1]}…")
-    more = len(words) - MAX_WORDS_SHOWN
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+        shortened.append(word if is_short else f"{word[: MAX_WORD_LENGTH - 1]}…")
+    return listed(shortened, MAX_WORDS_SHOWN)
 
 
 def open_store(store: str | Path | Location, chunks: Any = None) -> xarray.Dataset:

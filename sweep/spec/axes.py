@@ -14,6 +14,7 @@ from marsdisk.config import RunConfig
 from marsdisk.config.keys import config_keys
 
 from ..common.floats import DIGITS, identity, is_number, rounded, same
+from ..common.text import listed
 from ..store import layout
 
 Overrides = dict[str, Any]
@@ -137,9 +138,7 @@ def _whole(key: str, kind: str, numbers: Any, values: Sequence[float]) -> list[i
     whole = [round(value) for value in values]
     if not broken:
         return whole
-    named = ", ".join(broken[:MAX_VALUES_NAMED])
-    if len(broken) > MAX_VALUES_NAMED:
-        named += f" and {len(broken) - MAX_VALUES_NAMED} more"
+    named = listed(broken, MAX_VALUES_NAMED)
     advice = "choose ends and n so that all are whole, or write a list"
     if len(whole) <= MAX_VALUES_NAMED:
         advice += f", such as {list(dict.fromkeys(whole))}"

@@ -28,14 +28,14 @@ DEFAULT_ROOT = "XDG_CACHE_HOME"
 TEMPORARY_ROOT = "TMPDIR"
 
 
-def root_of(kind: str, location: Path) -> Path:
+def root_of(kind: str, place: Path) -> Path:
     """Return the parent of ``compiled_folder`` for each of the variables that set it."""
     names = {
         USERS_ROOT: "given",
         DEFAULT_ROOT: "cache/marsdisk",
         TEMPORARY_ROOT: f"temporary/marsdisk-{os.getuid()}",
     }
-    return location / names[kind]
+    return place / names[kind]
 
 
 @pytest.fixture(params=[USERS_ROOT, DEFAULT_ROOT, TEMPORARY_ROOT])
@@ -204,19 +204,19 @@ class Payload:
 class Victim:
     """A user without a home, who runs a kernel."""
 
-    location: Path
+    place: Path
     python: str
     path: str
 
     def run(self, temporary: Path) -> "subprocess.CompletedProcess[str]":
         environment = {"HOME": "/nonexistent", "TMPDIR": str(temporary), "PYTHONPATH": self.path}
         return subprocess.run(
-            [self.python, str(self.location / "script.py")],
+            [self.python, str(self.place / "script.py")],
             env=environment,
             user=VICTIM,
             group=VICTIM,
             extra_groups=[],
-            cwd=self.location,
+            cwd=self.place,
             capture_output=True,
             text=True,
             timeout=300.0,
@@ -225,7 +225,7 @@ class Victim:
 
     def make_temporary(self, name: str) -> Path:
         """Make a folder like /tmp: everybody may write into it, and remove their own files."""
-        folder = self.location / name
+        folder = self.place / name
         folder.mkdir()
         folder.chmod(0o1777)
         return folder
@@ -251,13 +251,11 @@ def victim() -> Iterator[Victim]:
     python = next((python for python in candidates if can_import(python, path)), None)
     if python is None:
         pytest.skip("no Python that a user without rights may run")
-    location = Path(
-        tempfile.mkdtemp(prefix="marsdisk-victim-")
-    )  # pytest's own is for its user only
-    location.chmod(0o755)
-    (location / "script.py").write_text(SCRIPT, encoding="utf-8")
-    yield Victim(location, python, path)
-    shutil.rmtree(location)
+    place = Path(tempfile.mkdtemp(prefix="marsdisk-victim-"))  # pytest's own is for its user only
+    place.chmod(0o755)
+    (place / "script.py").write_text(SCRIPT, encoding="utf-8")
+    yield Victim(place, python, path)
+    shutil.rmtree(place)
 
 
 def plant_payloads(temporary: Path, ready: Path, marker: Path, owner: int) -> None:
