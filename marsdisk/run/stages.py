@@ -1,9 +1,10 @@
 """Stages of a set-up, computed once for all configurations that agree in the sections they read.
 
-What a stage reads is watched, not declared. It depends on the configuration: the size grid begins
-at ``sizes.s_min``, or, with ``psd.floor: blowout``, where temperature and length of the run put it.
-A declaration would have to name all that may be read, and the main study, whose 576 cases share one
-grid, would make it for each of 3 temperatures in each of 32 rings.
+What a stage reads is watched, not declared, because it depends on the configuration: the size grid
+begins at ``sizes.s_min`` or, with ``psd.floor: blowout``, at a size that depends on the temperature
+and on the length of the run. A declaration would have to name every section that may be read. The
+576 cases of the main study share one grid; with declared sections it would be made 96 times, once
+for each temperature and ring.
 """
 
 import functools

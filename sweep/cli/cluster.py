@@ -14,7 +14,7 @@ from marsdisk.common.exit_codes import OK
 from marsdisk.report.terminal import terminal
 
 from ..common.command import Command
-from .options import FILE, PLACE, STORE
+from .options import FILE, LOCATION, STORE
 
 if TYPE_CHECKING:
     from ..store.location import Location
@@ -175,7 +175,7 @@ def source_of(
 @FILE
 @click.option(
     "--store",
-    type=PLACE,
+    type=LOCATION,
     help=(
         "Where results go: a folder that all machines see, or a URL.  [default: results/NAME.zarr]"
     ),

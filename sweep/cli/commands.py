@@ -16,7 +16,7 @@ from ..common.command import Command
 from .browse import browse
 from .cluster import CLUSTER, source_of, worker_options
 from .expectations import checks, expect
-from .options import FILE, PLACE, STORE
+from .options import FILE, LOCATION, STORE
 from .sensitivity import ASK
 from .show import LOOK
 
@@ -93,7 +93,7 @@ def _run(
 @FILE
 @click.option(
     "--store",
-    type=PLACE,
+    type=LOCATION,
     help=(
         "Store for the results: a folder, or a URL such as s3://BUCKET/NAME.zarr."
         "  [default: results/NAME.zarr]"

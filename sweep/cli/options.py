@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FILE = click.argument("file", type=click.Path(path_type=Path))
 
 
-class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
+class LocationParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
     """The location of a store: a path, or a URL, which a ``Path`` would change."""
 
     name = "store"
@@ -30,8 +30,8 @@ class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 kno
         return reporting(ctx or click.get_current_context(), lambda: locate(value))
 
 
-PLACE = PlaceParameter()
-STORE = click.argument("store", type=PLACE)
+LOCATION = LocationParameter()
+STORE = click.argument("store", type=LOCATION)
 WHERE = click.option(
     "--where",
     metavar="CONDITION",

@@ -11,7 +11,7 @@ from marsdisk.common.exit_codes import OK, SOME_FAILED
 from marsdisk.common.text import printable
 from marsdisk.report.terminal import terminal
 
-from .options import PLACE, STORE, WHERE
+from .options import LOCATION, STORE, WHERE
 
 if TYPE_CHECKING:
     from ..store.location import Location
@@ -188,8 +188,8 @@ def plot(
 
 
 @click.command()
-@click.argument("a", type=PLACE)
-@click.argument("b", type=PLACE)
+@click.argument("a", type=LOCATION)
+@click.argument("b", type=LOCATION)
 @click.option(
     "--rtol",
     type=click.FloatRange(0.0, 1.0, max_open=True),

@@ -321,6 +321,7 @@ class Window:
             while self.work.waiting or self.queue or self.in_flight or self.suspects:
                 self._advance()
         except BaseException:
+            # also where Ctrl-C ends it: workers of others would go on with what is in flight
             self._forget_blocks()
             raise
         finally:

@@ -1,9 +1,9 @@
 """The files of a store: the chunk that each holds, and reading chunks that may be damaged.
 
-Chunks are read here and not by Zarr, for four reasons. Zarr takes a chunk that is missing for one
-of fill values, and waits for a pipe in its place. Its codecs unpack as much as a chunk declares. To
-import it takes longer than ``sweep status`` takes in all. And the doctor, which looks at files one
-by one, needs to know what is in them anyway.
+Chunks are read here and not by Zarr. Zarr reads a missing chunk as fill values and blocks on a
+pipe, its codecs unpack as much as a chunk declares, and to count the runs of a store, which
+``sweep status`` does, it would have to be imported. The doctor, which looks at files one by one,
+needs to know what is in them anyway.
 """
 
 import errno

@@ -127,6 +127,7 @@ class Lease(Driving):
         try:
             self._take()
         except BaseException:
+            # also where Ctrl-C ends it: others on this machine would take this driver for alive
             self._end_life()
             raise
         self._thread.start()

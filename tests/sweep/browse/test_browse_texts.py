@@ -49,9 +49,9 @@ def test_a_scale_is_logarithmic_where_positive_values_span_more_than_a_decade(
     assert scale.log is log
     low, high = scale.ends()
     assert low < high
-    places = scale.positions_of(np.array(values))
-    assert ((low - 1e-12 <= places) & (places <= high + 1e-12))[np.isfinite(places)].all()
-    assert np.isfinite(places).sum() == sum(
+    positions = scale.positions_of(np.array(values))
+    assert ((low - 1e-12 <= positions) & (positions <= high + 1e-12))[np.isfinite(positions)].all()
+    assert np.isfinite(positions).sum() == sum(
         value > 0.0 if log else math.isfinite(value) for value in values
     )
 
@@ -77,7 +77,7 @@ def test_ticks_are_a_few_round_numbers_inside_the_axis(
     first, last = scale.ends()
     ticks = scale.ticks(max_ticks)
     assert 1 <= len(ticks) <= max_ticks
-    assert all(first - 1e-6 <= location <= last + 1e-6 for location, _ in ticks)
+    assert all(first - 1e-6 <= position <= last + 1e-6 for position, _ in ticks)
     assert len({words for _, words in ticks}) == len(ticks)
     assert max_ticks < 4 or len(ticks) >= 2
 

@@ -313,10 +313,10 @@ def test_the_end_of_a_sweep_says_what_has_changed_on_a_line_of_its_own(study: Pa
     )
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
-    (location,) = [i for i, line in enumerate(lines) if line.startswith("  run it alone: ")]
-    assert lines[location].partition(": ")[2] == from_python(study)
-    assert lines[location + 1].startswith("  note: the base ")
-    assert "initial is set back to what it was" in lines[location + 1]
+    (index,) = [i for i, line in enumerate(lines) if line.startswith("  run it alone: ")]
+    assert lines[index].partition(": ")[2] == from_python(study)
+    assert lines[index + 1].startswith("  note: the base ")
+    assert "initial is set back to what it was" in lines[index + 1]
 
 
 def test_what_is_said_of_a_run_is_one_line_whatever_its_files_are_called() -> None:

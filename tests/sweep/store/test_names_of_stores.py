@@ -21,7 +21,7 @@ from small_sweeps import (
 
 import sweep
 import sweep.cli.commands
-from sweep.cli.options import PlaceParameter
+from sweep.cli.options import LocationParameter
 from sweep.common.errors import StoreError
 from sweep.store import doctor
 from sweep.store.driving import driving
@@ -76,7 +76,7 @@ def typed(name: str, store: str) -> tuple[int, str, str]:
 
 
 def takes_a_store(option: click.Command) -> bool:
-    takes = any(isinstance(parameter.type, PlaceParameter) for parameter in option.params)
+    takes = any(isinstance(parameter.type, LocationParameter) for parameter in option.params)
     return takes and not option.hidden
 
 

@@ -11,7 +11,7 @@ from small_sweeps import sweep_file
 
 from marsdisk.common.url_secrets import without_passwords
 from sweep.cli import main
-from sweep.cli.options import PlaceParameter
+from sweep.cli.options import LocationParameter
 from sweep.common.errors import StoreError
 from sweep.store.locate import locate
 from sweep.store.location import OBJECT_SCHEMES
@@ -64,7 +64,7 @@ PARAMETERS = [
     pytest.param(command, parameter, id=f"{name} {parameter.name}")
     for name, command in main.commands.items()
     for parameter in command.params
-    if isinstance(parameter.type, PlaceParameter)
+    if isinstance(parameter.type, LocationParameter)
 ]
 
 
