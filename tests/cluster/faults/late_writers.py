@@ -139,10 +139,15 @@ class Late:
         self._send(signal.SIGCONT)
         with self.dask.client() as client:
 
-            def tasks() -> dict[str, int]:
-                return client.run(lambda dask_worker: len(dask_worker.state.tasks))
+            def are_idle() -> bool:
+                # An error instead of a number: a connection broke as it resumed; it is asked again.
+                left = client.run(
+                    lambda dask_worker: len(dask_worker.state.tasks),
+                    on_error="return",
+                )
+                return all(tasks == 0 for tasks in left.values())
 
-            wait_for(lambda: not any(tasks().values()))
+            wait_for(are_idle)
 
     def _send(self, number: signal.Signals) -> None:
         for process in self.dask.workers.values():
