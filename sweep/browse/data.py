@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..common.states import State
 from ..results.columns import Columns, adds_up, coded
 from ..results.notes import Notes
+from ..results.quantity import Quantity
 from ..results.rerun import RecordedRuns
 from ..store import layout
 from ..store.store import Store
@@ -108,8 +109,16 @@ class Data:
         """Return the unit of an array, or 1 where it has none."""
         return self.store.unit(name)
 
+    def quantity(self, name: str, values: ArrayLike | None = None, words: str = "") -> Quantity:
+        """Return how a column is read; see :meth:`sweep.results.quantity.Quantity.of`."""
+        return Quantity.of(self.store, name, values, words)
+
+    def along(self, name: str) -> Quantity:
+        """Return how a parameter is read along an axis."""
+        return Quantity.along(self.store, name)
+
     def with_unit(self, name: str) -> str:
-        """Return a name with its unit, such as ``T0 [K]``."""
+        """Return a name with the unit of the store, such as ``T0 [K]``."""
         unit = self.unit(name)
         return name if unit == "1" else f"{name} [{unit}]"
 
@@ -216,9 +225,13 @@ class Data:
         is_nan = value != value
         if is_nan:
             return "none"
-        unit = self.unit(name)
+        quantity = self.along(name)
         text = shown(value, longest)
-        return text if unit == "1" or isinstance(value, str) else f"{text} {unit}"
+        if quantity.radii:
+            return f"{text} ({quantity.tick(value):.4g} R_M)"
+        if quantity.unit == "1" or isinstance(value, str):
+            return text
+        return f"{text} {quantity.unit}"
 
     def labels(self, dimension: str) -> list[str]:
         """Return the names along a dimension, such as those of the cache's slots."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..results.outcomes import Outcomes
     from ..results.quantiles import Spread
+    from ..results.quantity import Quantity
     from ..results.sensitivity import Answer
     from ..store.location import Location
     from ..store.store import Store
@@ -344,6 +345,7 @@ def summary(
     """  # noqa: D301 # \b tells click to keep the lines
     from ..results.outcomes import remarks
     from ..results.quantiles import independent, spreads
+    from ..results.quantity import Quantity
 
     opened, outcomes = _open(store, target, log=log)
     outcomes, remark = independent(opened, outcomes)
@@ -365,8 +367,11 @@ def summary(
         print_whole(json.dumps(content))
         return
     console = terminal()
-    console.print(f"quantiles of {outcomes.words}, with 95 % intervals", soft_wrap=True)
-    console.print(_quantile_table(groups, quantiles))
+    values = None if log else outcomes.value
+    quantity = Quantity.of(opened, target, values, outcomes.target_in_words)
+    head = f"log10 of {quantity.head}" if log else quantity.head
+    console.print(f"quantiles of {head}, with 95 % intervals", soft_wrap=True)
+    console.print(_quantile_table(groups, quantiles, quantity))
     for note in notes:
         console.print(f"note: {note}", soft_wrap=True)
 
@@ -382,7 +387,9 @@ def _spread_as_json(spread: "Spread") -> dict[str, Any]:
     }
 
 
-def _quantile_table(groups: "list[Spread]", probabilities: list[float]) -> "Table":
+def _quantile_table(
+    groups: "list[Spread]", probabilities: list[float], quantity: "Quantity"
+) -> "Table":
     from rich.table import Table
 
     from ..common.text import text
@@ -398,7 +405,10 @@ def _quantile_table(groups: "list[Spread]", probabilities: list[float]) -> "Tabl
         missing = ", ".join(f"{count} {word}" for word, count in group.missing.items()) or "-"
         cells = []
         for quantile, low, high in zip(
-            group.quantiles.tolist(), group.low.tolist(), group.high.tolist(), strict=True
+            quantity.shown(group.quantiles).tolist(),
+            quantity.shown(group.low).tolist(),
+            quantity.shown(group.high).tolist(),
+            strict=True,
         ):
             interval = f" [{text(low)}, {text(high)}]" if math.isfinite(low) else ""
             cells.append(f"{text(quantile)}{interval}")

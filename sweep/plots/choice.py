@@ -11,8 +11,9 @@ from ..common.command import Command
 from ..common.errors import StoreError
 from ..common.states import State
 from ..common.text import counted
-from ..results.columns import Columns, adds_up, in_order, label, labels
+from ..results.columns import Columns, adds_up, in_order, labels
 from ..results.notes import Notes
+from ..results.quantity import Quantity
 from ..results.selection import BOUNDS_OF_RINGS, Selection
 from ..store.store import Store
 from .page import Page, plain
@@ -212,37 +213,35 @@ class Choice:
                 f" {self.selection.condition}; a condition on {self.store.ring_axis} chooses rings"
             )
 
-    def quantity(self, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
-        """Return the label of a quantity, such as ``M_loss of the whole disk [M_Mars]``.
-
-        Parameters
-        ----------
-        name : str
-            The quantity.
-        summed : str or None
-            The ring axis where the quantity is summed over rings.
-        dims : tuple of str
-            Dimensions that it must have in addition to run.
-
-        Returns
-        -------
-        str
-            The label.
-
-        Raises
-        ------
-        StoreError
-            The store has no such numbers.
-        """
+    def refuse_no_number(self, name: str, dims: tuple[str, ...] = ()) -> None:
+        """Raise a StoreError if the store has no such numbers along run and ``dims``."""
         store = self.store
         names = [key for key in store.names_over("run", *dims) if store.arrays[key].is_number]
         if name not in names:
             kind = "series" if dims else "number per run"
             raise StoreError(f"{name!r} is no {kind} of the store; there are {', '.join(names)}")
-        text = label(store, name)
-        if summed is None:
-            return text
-        return text.replace(name, f"{name} of {self.selection.rings_in_words}", 1)
+
+    def quantity(
+        self, name: str, values: NDArray[np.float64], summed: str | None = None
+    ) -> Quantity:
+        """Return how a result is read, such as ``M_loss of the whole disk [1e-9 M_Mars]``.
+
+        Parameters
+        ----------
+        name : str
+            The result.
+        values : array
+            All of its values that are drawn, in the unit of the store.
+        summed : str or None
+            The ring axis where the quantity is summed over rings.
+
+        Returns
+        -------
+        Quantity
+            Its unit, and the words for it.
+        """
+        words = f"{name} of {self.selection.rings_in_words}" if summed else ""
+        return Quantity.of(self.store, name, values, words)
 
     def fixed(self, *shown: str | None, summed: str | None = None) -> str:
         """Describe what the runs share, such as ``T0 = 4000 K, sum over 32 rings``."""
@@ -273,10 +272,12 @@ class Choice:
 
 def with_unit(store: Store, name: str, value: Any) -> str:
     """Return a value with its unit, such as ``4000 K``, without a breakable space."""
-    unit = store.unit(name)
-    if unit == "1" or isinstance(value, str):
+    quantity = Quantity.along(store, name)
+    if quantity.radii:
+        return f"{plain(value)} ({quantity.tick(value):.4g} R_M)".replace(" ", "\u00a0")
+    if quantity.unit == "1" or isinstance(value, str):
         return plain(value)
-    return f"{plain(value)}\u00a0{unit}".replace(" ", "\u00a0")
+    return f"{plain(value)}\u00a0{quantity.unit}".replace(" ", "\u00a0")
 
 
 def source(store: Store) -> str:

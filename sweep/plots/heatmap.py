@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..common.errors import StoreError
 from ..common.states import State
 from ..results.cells import Cells, cells
-from ..results.columns import label
+from ..results.quantity import Quantity, shown_cells
 from ..store.store import Store
 from .choice import Choice, source, with_unit
 from .page import (
@@ -106,14 +106,20 @@ def heatmap(
     axes = _choose_axes(choice, name, x=x, y=y, over=over)
     if axes.summed:
         choice.note_added_rings(name)
+    axes.choice.refuse_no_number(name)
     panels = axes.panels
     if len(panels) > MAX_PANELS:
         raise StoreError(
             f"{axes.over} has {len(panels)} values, a panel for each is too many; choose at most"
             f" {MAX_PANELS} with --where"
         )
-    title = axes.choice.quantity(name, axes.summed)
-    return _draw_figure(page, axes, _read_panels(axes, name), title)
+    stored = _read_panels(axes, name)
+    values = np.concatenate([panel.value.ravel() for panel in stored])
+    quantity = axes.choice.quantity(name, values, axes.summed)
+    along_x = Quantity.along(store, axes.x)
+    along_y = Quantity.along(store, axes.y)
+    shown = [shown_cells(panel, quantity, along_x, along_y) for panel in stored]
+    return _draw_figure(page, axes, shown, quantity)
 
 
 def _choose_axes(
@@ -180,9 +186,11 @@ def _are_scattered(panels: Sequence[Cells], runs: int) -> bool:
     return sparse and are_numbers(panels[0].x) and are_numbers(panels[0].y)
 
 
-def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], title: str) -> Figure:
+def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], quantity: Quantity) -> Figure:
     choice = axes.choice
     store = choice.store
+    along_x = Quantity.along(store, axes.x)
+    along_y = Quantity.along(store, axes.y)
     scattered = _are_scattered(panels, choice.runs.size)
     columns = min(len(panels), MAX_COLUMNS)
     figure, grid = page.figure(
@@ -206,12 +214,14 @@ def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], title: str
         if axes.over:
             heading = f"{plain(axes.over)} = {with_unit(store, axes.over, value)}"
             ax.set_title(heading.replace("\u00a0", " "))
-    _label_outer_axes(grid, len(panels), label(store, axes.x), label(store, axes.y))
-    bar = figure.colorbar(ScalarMappable(norm, CMAP), ax=grid, label=folded(title), pad=0.02)
+    _label_outer_axes(grid, len(panels), page.label(along_x), page.label(along_y))
+    bar = figure.colorbar(
+        ScalarMappable(norm, CMAP), ax=grid, label=folded(page.label(quantity)), pad=0.02
+    )
     bar.ax.minorticks_off()
     page.title(
         figure,
-        f"{title} over {plain(axes.x)} and {plain(axes.y)}",
+        f"{quantity.head} over {plain(axes.x)} and {plain(axes.y)}",
         choice.fixed(axes.x, axes.y, axes.over, summed=axes.summed),
         source(store),
         choice.doubts(),

@@ -19,6 +19,7 @@ from ..common import palette
 from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
+from ..results.quantity import Quantity
 
 COLOURS = palette.FIGURE_COLOURS
 CMAP = "viridis"
@@ -127,6 +128,10 @@ class Page:
         figure = Figure(figsize=(width, rows * height * panel_width), layout="constrained")
         axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **subplot_options)
         return figure, axes
+
+    def label(self, quantity: Quantity) -> str:
+        """Return the label of an axis: on paper with the symbol, on a screen with the name."""
+        return quantity.mathtext if self.style == "paper" else quantity.head
 
     def title(self, figure: Figure, heading: str, *lines: str) -> None:
         """Write a title that names the quantity, then the fixed parameters and the source.

@@ -15,6 +15,7 @@ from marsdisk.physics.constants import YEAR
 
 from ..common.errors import StoreError
 from ..results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
+from ..results.quantity import Quantity
 from ..results.rerun import RecordedRuns, find_run
 from ..store import layout
 from ..store.store import Store
@@ -70,13 +71,15 @@ def psd(
             f"run {number} has no result ({choice.lacking()}); choose another with --run, see:"
             " sweep show STORE --where 'status == \"done\"'"
         )
-    s, density = _read_distribution(store, number, per)
+    stored_s, density = _read_distribution(store, number, per)
+    sizes = Quantity.of(store, "s", stored_s, "grain radius s")
+    s = sizes.shown(stored_s)
     t = store.rows("t_snapshot", number) / YEAR
     figure, axes = page.figure(height=0.62)
     ax = axes[0, 0]
     colours = [mpl.colormaps[CMAP](i / max(t.size - 1, 1) * 0.92) for i in range(t.size)]
     times = store.rows("t", number) / YEAR
-    s_blow = store.rows("s_blow", number)
+    s_blow = sizes.shown(store.rows("s_blow", number))
     for i, colour in enumerate(colours):
         positive = np.where(density[i] > 0.0, density[i], np.nan)
         ax.loglog(s, positive, color=colour, gid=f"snapshot-{i}")
@@ -85,7 +88,7 @@ def psd(
             ax.axvline(s_blow_then, color=colour, ls=":", lw=0.8)
     lowest = max(density[density > 0.0].min(), density.max() * ROUND_OFF_FRACTION)
     ax.set_ylim(lowest * 0.5, density.max() * 2.0)
-    ax.set(xlabel="grain radius s [m]", ylabel=folded(DENSITY_LABELS[per]))
+    ax.set(xlabel=page.label(sizes), ylabel=folded(DENSITY_LABELS[per]))
     _explain_colours(figure, ax, colours, t)
     run_id = str(store.rows("run_id", number))
     page.title(

@@ -16,6 +16,7 @@ from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import adds_up, stopped_early
+from ..results.quantity import Quantity
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source
@@ -60,14 +61,14 @@ def radial(
             " sweep plot STORE series"
         )
     choice = Choice.of(store, page, where)
-    title = choice.quantity(name, None, ("sample",))
+    choice.refuse_no_number(name, ("sample",))
     choice = choice.middle([varying for varying in choice.varying() if varying != axis])
     figure, axes = page.figure(height=0.6)
-    colours, patches = draw_rings(axes[0, 0], choice, name)
-    figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(choice, name)))
+    colours, patches, quantity = _draw_rings(axes[0, 0], choice, name)
+    figure.colorbar(colours, ax=axes[0, 0], label=folded(page.label(quantity)))
     page.title(
         figure,
-        f"{title} of {choice.runs.size} rings over time",
+        f"{name} of {choice.runs.size} rings over time",
         choice.fixed(axis),
         source(store),
         choice.doubts(),
@@ -76,37 +77,12 @@ def radial(
     return figure
 
 
-def per_ring(choice: Choice, name: str) -> str:
-    """Return the label of the colours, such as ``M_out_dot per ring [M_Mars s-1]``."""
-    text = choice.quantity(name, None, ("sample",))
-    if not adds_up(choice.store.unit(name)):
-        return text
-    return text.replace(name, f"{name} per ring", 1)
+def _draw_rings(
+    ax: Axes, choice: Choice, name: str
+) -> tuple[ScalarMappable, list[Patch], Quantity]:
+    """Draw the rings of one disk; return their colours, entries of a legend, and the quantity.
 
-
-def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, list[Patch]]:
-    """Draw the rings of one disk over time.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    choice : Choice
-        The rings.
-    name : str
-        The series.
-
-    Returns
-    -------
-    colours : matplotlib.cm.ScalarMappable
-        For a colour bar.
-    patches : list of matplotlib.patches.Patch
-        Entries of a legend.
-
-    Raises
-    ------
-    StoreError
-        No ring has a result.
+    Raises a StoreError where no ring has a result.
     """
     store = choice.store
     status = store.column("status")
@@ -117,7 +93,10 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
         raise StoreError(
             f"no ring can be drawn: {choice.lacking()}; choose another disk with --where"
         )
-    values = {run: store.rows(name, run) for run in done}
+    stored = {run: store.rows(name, run) for run in done}
+    words = f"{name} per ring" if adds_up(store.unit(name)) else name
+    quantity = Quantity.of(store, name, np.concatenate([stored[run] for run in done]), words)
+    values = {run: quantity.shown(stored[run]) for run in done}
     times = {run: store.rows("t", run) / YEAR for run in done}
     first = min(t[t > 0.0][0] for t in times.values())
     last = max(t[-1] for t in times.values())
@@ -160,7 +139,7 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
                 label=f"white: after the end ({counted(early, 'ring')} {State.EARLY.word})",
             )
         )
-    return ScalarMappable(norm, CMAP), patches
+    return ScalarMappable(norm, CMAP), patches, quantity
 
 
 def _draw_ring(

@@ -1,7 +1,7 @@
 """Series of runs, or of disks made of rings, over time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -108,11 +108,15 @@ def series(
         rings = store.ring_axis
         if not summed and not run and rings in chosen.varying() and len(names) > 1:
             choice = chosen.middle([str(rings)])
-        label = choice.quantity(panel_name, summed, ("sample",))
-        curves, lacking = _read_curves(choice, panel_name, summed)
-        legend = _draw_panel(ax, choice, curves, label, explained=() if run else (summed,))
+        choice.refuse_no_number(panel_name, ("sample",))
+        stored, lacking = _read_curves(choice, panel_name, summed)
+        values = np.concatenate([curve.values for curve in stored])
+        quantity = choice.quantity(panel_name, values, summed)
+        curves = [replace(curve, values=quantity.shown(curve.values)) for curve in stored]
+        legend = _draw_panel(ax, choice, curves, explained=() if run else (summed,))
+        ax.set_ylabel(folded(page.label(quantity)))
         if len(names) == 1:
-            title = label
+            title = quantity.head
     axes[-1, 0].set_xlabel("time [yr]")
     page.legend(figure, legend)
     page.title(
@@ -181,7 +185,6 @@ def _draw_panel(
     ax: Axes,
     choice: Choice,
     curves: list[_Curve],
-    label: str,
     *,
     explained: Sequence[str | None],
 ) -> list[Line2D]:
@@ -204,11 +207,7 @@ def _draw_panel(
         if stopped_early(stop[curve.runs]).any():
             has_early = True
             ax.plot(curve.t[-1:], y[-1:], early.marker, color=style["color"])
-    ax.set(
-        xscale="log" if log_t else "linear",
-        yscale="log" if log_y else "linear",
-        ylabel=folded(label),
-    )
+    ax.set(xscale="log" if log_t else "linear", yscale="log" if log_y else "linear")
     if log_y and (values == 0.0).any():
         legend.append(Line2D([], [], lw=0, label="where a line ends: zero"))
     if has_early:

@@ -1,7 +1,7 @@
 """The effect of each axis alone on a scalar (tornado chart)."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,13 +94,16 @@ def sensitivity(
     choice, summed = chosen.summed_over_rings(name, ())
     if summed:
         chosen.note_added_rings(name)
-    title = choice.quantity(name, summed)
+    choice.refuse_no_number(name)
     axes = [axis for axis in choice.varying() if axis != summed]
     if not axes:
         raise StoreError("no axis has more than one value; there is nothing to compare")
     centre = _centre(choice, axes)
     bars = _read_bars(choice, name, centre, summed)
-    values = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
+    stored = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
+    quantity = choice.quantity(name, stored, summed)
+    bars = [replace(bar, values=quantity.shown(bar.values)) for bar in bars]
+    values = quantity.shown(stored)
     are_alone = all(np.isfinite(bar.values).sum() < 2 for bar in bars)
     if are_alone and choice.runs.size > 1 and not choice.lacking():
         raise StoreError(
@@ -120,14 +123,14 @@ def sensitivity(
         _draw_bar(ax, store, y, bar, reference, scale)
     if np.isfinite(reference):
         ax.axvline(scale.position(reference), color="0.3", lw=0.8)
-    _set_axes(ax, bars, scale, title)
+    _set_axes(ax, bars, scale, page.label(quantity))
     middle = ", ".join(
         f"{axis} = {with_unit(store, axis, value)}" for axis, value in centre.items()
     )
     absent = "" if np.isfinite(reference) else ", which has no result"
     page.title(
         figure,
-        f"Effect of each axis alone on {title}",
+        f"Effect of each axis alone on {quantity.head}",
         f"middle (line): {middle}{absent}",
         choice.fixed(*axes, summed=summed),
         source(store),

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from ..common.errors import StoreError
 from ..common.text import counted, text
-from ..results.columns import Columns, label
+from ..results.columns import Columns
 from ..results.notes import Notes
+from ..results.quantity import Quantity, remark_on_units
 from ..store.store import Store
 
 RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
@@ -60,12 +61,10 @@ def runs_table(
     if not rows or not all(names):
         raise StoreError("the name of a column is empty; write --columns T0,M_loss")
     shown = runs[:rows]
-    content = {
-        name: list(map(_cell, columns[name][shown].tolist()))
-        for name in dict.fromkeys(names)
-        if name != "run"
-    }
-    heads = {name: label(columns.store, name) for name in content}
+    names = [name for name in dict.fromkeys(names) if name != "run"]
+    quantities = {name: _quantity(columns, name, runs) for name in names}
+    content = {name: _cells(quantities[name], columns[name][shown]) for name in names}
+    heads = {name: quantity.head for name, quantity in quantities.items()}
     noted = Notes.of(columns.store, shown).noted
     marks = np.where(np.isin(shown, noted), MARK, " " * len(MARK))
     run_width = max(len("run"), len(f"{shown.max(initial=0)}{MARK}"))
@@ -93,14 +92,25 @@ def runs_table(
         notes.append(f"{MARK.strip()} has notes; see below")
     if runs.size > rows:
         notes.append(f"{counted(runs.size - rows, 'more run')}; --rows shows them")
+    remark = remark_on_units(quantities[name] for name in fitting)
+    if remark:
+        notes.append(remark)
     left_out = ", ".join(name for name in content if name not in fitting)
     if left_out:
         notes.append(f"no room for {left_out}; choose with --columns, or widen the terminal")
     return Group(table, *map(Text, notes))
 
 
-def _cell(value: Any) -> str:
-    return "-" if value == "not_yet" else text(value)
+def _quantity(columns: Columns, name: str, runs: NDArray[np.int64]) -> Quantity:
+    """Return how a column is read where all of the chosen runs are, so that rows do not matter."""
+    values = columns[name][runs]
+    return Quantity.of(columns.store, name, values if values.dtype.kind == "f" else None)
+
+
+def _cells(quantity: Quantity, values: NDArray[Any]) -> list[str]:
+    if values.dtype.kind == "f":
+        values = quantity.shown(values)
+    return ["-" if value == "not_yet" else text(value) for value in values.tolist()]
 
 
 def _by_weight(store: Store, names: Sequence[str]) -> Sequence[str]:

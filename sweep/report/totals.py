@@ -15,6 +15,7 @@ from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy, Spread
 from ..results.columns import coded, runs_of
 from ..results.outcomes import GOOD, STATES, Outcomes, outcomes
+from ..results.quantity import Quantity
 from ..results.rerun import RecordedRuns
 from ..running.progress import duration
 from ..spec.designs import POINT
@@ -59,12 +60,13 @@ def totals(store: Store, name: str = "M_loss") -> Table | None:
     row_axes = [axis for axis in results.axes if axis != column_axis]
     rows = results.groups({axis: results.labels[axis] for axis in row_axes})
     share = "" if available is None else " (and its share of the mass that was available)"
-    title = f"{results.words}{share} over {', '.join(results.axes)}"
+    quantity = Quantity.of(store, name, results.value, results.target_in_words)
+    title = f"{quantity.head}{share} over {', '.join(results.axes)}"
     table = Table(title=title, title_justify="left")
     for axis in row_axes:
         table.add_column(axis, justify="right")
     if column_axis is None:
-        headings = [results.words]
+        headings = [quantity.head]
         column_of_case = np.zeros(results.value.size, np.int64)
     else:
         values, column_of_case = codes[column_axis]
@@ -74,7 +76,8 @@ def totals(store: Store, name: str = "M_loss") -> Table | None:
     for labels, cases in rows[:MAX_ROWS]:
         cells = [_label(label) for label in labels.values()]
         for column in range(len(headings)):
-            cells.append(_cell(results, available, cases[column_of_case[cases] == column]))
+            cell = _cell(results, available, quantity, cases[column_of_case[cases] == column])
+            cells.append(cell)
         table.add_row(*cells)
     if len(rows) > MAX_ROWS:
         table.caption = f"and {len(rows) - MAX_ROWS} rows more"
@@ -98,7 +101,10 @@ def _available(store: Store, name: str, results: Outcomes) -> NDArray[np.float64
 
 
 def _cell(
-    results: Outcomes, available: NDArray[np.float64] | None, cases: NDArray[np.int64]
+    results: Outcomes,
+    available: NDArray[np.float64] | None,
+    quantity: Quantity,
+    cases: NDArray[np.int64],
 ) -> str:
     """Return the text of a cell, which holds one case or none."""
     if not cases.size:
@@ -109,7 +115,7 @@ def _cell(
         return STATES[state]
     value = float(results.value[case])
     share = "" if available is None else f" ({100.0 * value / available[case]:.2g} %)"
-    return f"{text(value)}{share}"
+    return f"{text(float(quantity.shown(value)))}{share}"
 
 
 def failures(store: Store, sweep: Sweep, max_runs: int = 10) -> list[str]:

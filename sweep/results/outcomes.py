@@ -51,12 +51,15 @@ class Outcomes:
     @property
     def words(self) -> str:
         """The target with its unit."""
-        words = self.target
-        if self.rings:
-            words += f" of {self.rings}"
+        words = self.target_in_words
         if self.unit != "1":
             words += f" [{self.unit}]"
         return f"log10 of {words}" if self.log else words
+
+    @property
+    def target_in_words(self) -> str:
+        """The target, and the rings that it is a sum over."""
+        return f"{self.target} of {self.rings}" if self.rings else self.target
 
     def only(self, rows: NDArray[Any]) -> "Outcomes":
         """Return the outcomes of some cases."""

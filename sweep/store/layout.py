@@ -29,6 +29,36 @@ PENDING, DONE, FAILED, UNUSED = range(4)
 STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed", UNUSED: "unused"}
 
 
+#: Symbols of results in the notation of docs/model.md, as TeX; of others, the name is the symbol.
+SYMBOLS: Mapping[str, str] = {
+    "M_loss": r"M_\mathrm{loss}",
+    "M_loss_blowout": r"M_\mathrm{loss,blow}",
+    "M_loss_sublimation": r"M_\mathrm{loss,sub}",
+    "M_loss_other": r"M_\mathrm{loss,other}",
+    "M_loss_thick": r"M_\mathrm{loss,thick}",
+    "M_loss_cum": r"M_\mathrm{loss}",
+    "M_supplied": r"M_\mathrm{sup}",
+    "M_available": r"M_\mathrm{avail}",
+    "M_out_dot": r"\dot{M}_\mathrm{out}",
+    "M_sink_dot": r"\dot{M}_\mathrm{sink}",
+    "Sigma": r"\Sigma",
+    "Sigma_0": r"\Sigma_0",
+    "Sigma_final": r"\Sigma_\mathrm{end}",
+    "Sigma_tau1": r"\Sigma_{\tau=1}",
+    "tau_los": r"\tau_\mathrm{los}",
+    "tau_max": r"\tau_\mathrm{max}",
+    "Phi": r"\Phi",
+    "T_M": r"T_\mathrm{M}",
+    "T_grain": r"T_\mathrm{grain}",
+    "s_blow": r"s_\mathrm{blow}",
+    "kappa": r"\kappa",
+    "ds_dt": r"\dot{s}",
+    "t_blow": r"t_\mathrm{blow}",
+    "t_end": r"t_\mathrm{end}",
+    "t99": r"t_{99}",
+}
+
+
 @dataclass(frozen=True)
 class Variable:
     """One array along ``run``."""

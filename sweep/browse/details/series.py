@@ -47,7 +47,6 @@ class SeriesView:
             figure.multi_line(
                 "xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name]
             )
-            figure.title.text = plain(f"{self.data.with_unit(name)}, {SHOWN[name]}")
             figure.title.standoff = 2
             figure.xaxis.ticker = ticker
             figure.min_border_left = 72
@@ -70,8 +69,11 @@ class SeriesView:
         xs = [time.positions_of(t) for t in times]
         set_range(self.time, *time.ends(0.01))
         for name, figure in self.figures.items():
-            values = [self.data.row(name, run) for run in runs]
-            scale = Scale.of(np.concatenate(values) if values else np.empty(0))
+            stored = [self.data.row(name, run) for run in runs]
+            quantity = self.data.quantity(name, np.concatenate([*stored, np.empty(0)]))
+            figure.title.text = plain(f"{quantity.head}, {SHOWN[name]}")
+            values = [quantity.shown(of_run) for of_run in stored]
+            scale = Scale.of(np.concatenate([*values, np.empty(0)]))
             # A line breaks where its time has no position.
             ys = [
                 np.where(np.isfinite(x), scale.positions_of(value), np.nan)

@@ -142,8 +142,10 @@ class SizesView:
         if highest > 0.0:
             densities = densities[densities > highest * ROUND_OFF_FRACTION]
         self.scale = Scale.of(densities, log=True)
-        self.across = Scale.of(np.concatenate([shown.s for shown in self.distributions]), log=True)
-        set_axis(self.figure.xaxis[0], self.across.ticks(8), "grain radius s [m]")
+        sizes = np.concatenate([shown.s for shown in self.distributions])
+        self.radius = self.data.quantity("s", sizes, "grain radius s")
+        self.across = Scale.of(self.radius.shown(sizes), log=True)
+        set_axis(self.figure.xaxis[0], self.across.ticks(8), self.radius.head)
         set_axis(self.figure.yaxis[0], self.scale.ticks(7, 0.04), DENSITY_LABELS[self.per.value])
         set_range(self.figure.x_range, *self.across.ends(0.01))
         set_range(self.figure.y_range, *self.scale.ends(0.04))
@@ -159,9 +161,9 @@ class SizesView:
         for i, shown in enumerate(self.distributions):
             snapshot = min(int(self.slider.value), shown.t.size - 1)
             density = shown.density[snapshot]
-            s_blow = shown.s_blow[snapshot]
+            s_blow = float(self.radius.shown(shown.s_blow[snapshot]))
             colour = self.colours[i]
-            xs.append(self.across.positions_of(shown.s))
+            xs.append(self.across.positions_of(self.radius.shown(shown.s)))
             drawn = np.where(density >= self.scale.low * 0.999, density, np.nan)
             ys.append(self.scale.positions_of(drawn))
             runs.append(
@@ -169,11 +171,11 @@ class SizesView:
                     "row": shown.run,
                     "colour": colour,
                     "time": number(shown.t[snapshot], 3),
-                    "s_blow": number(s_blow, 3),
+                    "s_blow": f"{number(s_blow, 3)} {self.radius.unit}",
                 }
             )
             if np.isfinite(s_blow) and s_blow > 0.0:
-                location = float(self.across.positions_of(s_blow))
+                location = float(self.across.positions_of(np.asarray(s_blow)))
                 self.s_blow_lines[i].update(line_color=colour, location=location, visible=True)
         self.source.data = {"xs": xs, "ys": ys, "colour": self.colours[: len(xs)]}
         if self.distributions:

@@ -218,8 +218,8 @@ class CellsFigure:
         self._show_axis("x", x, cells.x)
         self._show_axis("y", y, cells.y)
         self.hover.tooltips = [
-            (shown(self.data.with_unit(x), 40), "$x{custom}"),
-            (shown(self.data.with_unit(y), 40), "$y{custom}"),
+            (shown(self.data.along(x).head, 40), "$x{custom}"),
+            (shown(self.data.along(y).head, 40), "$y{custom}"),
             ("value", "@value{custom}"),
             ("state", "@state{custom}"),
             ("run", "@run"),
@@ -233,7 +233,7 @@ class CellsFigure:
         is_crowded = sum(len(words) + 2 for _, words in ticks) > MAX_LABEL_LETTERS
         axis = self.figure.xaxis[0] if which == "x" else self.figure.yaxis[0]
         axis.major_label_orientation = 0.6 if is_crowded and which == "x" else 0.0
-        set_axis(axis, ticks, plain(self.data.with_unit(name), 50))
+        set_axis(axis, ticks, plain(self.data.along(name).head, 50))
         span = self.figure.x_range if which == "x" else self.figure.y_range
         set_range(span, 0, max(len(values), 1))
 

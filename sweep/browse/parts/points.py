@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...common.states import LOOKS, State
 from ...common.text import counted
 from ...results.columns import ended_early
+from ...results.quantity import Quantity
 from ...results.selection import drawn_at_random
 from ..data import RUN, Data
 from .cells import FIVE_DIGITS, colour_bar, legend, set_colours
@@ -53,8 +54,8 @@ class Axis:
 
     Attributes
     ----------
-    name : str
-        The parameter.
+    quantity : Quantity
+        What it shows: its name, and its unit on the axis.
     scale : Scale
         From values, or from the indices of texts, to positions.
     positions : (runs,) array of float
@@ -67,7 +68,7 @@ class Axis:
         Whether values are texts.
     """
 
-    name: str
+    quantity: Quantity
     scale: Scale
     positions: NDArray[np.float64]
     ticks: list[tuple[float, str]]
@@ -84,16 +85,21 @@ class Axis:
         """Return the axis of a parameter."""
         values = data.values(name, runs)
         if values.dtype.kind in "iuf":
-            return cls.of_numbers(name, values, Scale.of(values))
+            is_result = name in data.scalars
+            quantity = data.quantity(name, values) if is_result else data.along(name)
+            values = quantity.shown(values)
+            scale = Scale.of(values, log=False if quantity.radii else None)
+            return cls.of_numbers(quantity, values, scale)
         labels, codes = data.coded(name)
         scale = Scale(log=False, low=0.0, high=float(max(len(labels) - 1, 0)))
         step = -(-len(labels) // MAX_TEXT_TICKS)
         ticks = [(float(i), shown(labels[i], 18)) for i in range(0, len(labels), step)]
-        return cls(name, scale, codes[runs].astype(float), ticks, is_text=True)
+        positions = codes[runs].astype(float)
+        return cls(data.quantity(name), scale, positions, ticks, is_text=True)
 
     @classmethod
-    def of_numbers(cls, name: str, values: NDArray[Any], scale: Scale) -> "Axis":
-        """Return the axis of numbers on a scale."""
+    def of_numbers(cls, quantity: Quantity, values: NDArray[Any], scale: Scale) -> "Axis":
+        """Return the axis of numbers, in their unit of display, on a scale."""
         positions = scale.positions_of(values)
         is_zero = values == 0.0
         zero = None
@@ -105,10 +111,27 @@ class Axis:
             ticks.append((zero, "0"))
         distinct = np.unique(values[np.isfinite(positions) & ~(is_zero & scale.log)])
         if distinct.size > MAX_NUMBER_TICKS:
-            return cls(name, scale, positions, [*ticks, *scale.ticks(7, 0.04)], zero)
+            ticks += _at_rings(scale.ticks(7, 0.04), quantity)
+            return cls(quantity, scale, positions, ticks, zero)
         for position, value in zip(scale.positions_of(distinct), distinct.tolist(), strict=True):
-            ticks.append((float(position), shown(value)))
-        return cls(name, scale, positions, ticks, zero)
+            ticks.append((float(position), shown(quantity.tick(value))))
+        return cls(quantity, scale, positions, ticks, zero)
+
+    def scale_ticks(self, most: int) -> list[tuple[float, str]]:
+        """Return at most some ``most`` positions at round numbers, with their labels."""
+        ticks = _at_rings(self.scale.ticks(most), self.quantity)
+        return ticks if self.zero is None else [(self.zero, "0"), *ticks]
+
+
+def _at_rings(ticks: list[tuple[float, str]], quantity: Quantity) -> list[tuple[float, str]]:
+    """Return ticks with the radii of rings in place of their numbers, and others unchanged."""
+    if not quantity.radii:
+        return ticks
+    return [
+        (position, shown(quantity.radii[position]))
+        for position, _ in ticks
+        if position in quantity.radii
+    ]
 
 
 @dataclass(frozen=True)
@@ -183,8 +206,9 @@ class Points:
         """Return the columns of a table for a file."""
         columns: dict[str, list[Any]] = {"run": self.run.tolist()}
         for axis in (self.x, self.y):
-            if axis is not None and axis.name != RUN:
-                columns[data.with_unit(axis.name)] = data.columns[axis.name][self.run].tolist()
+            if axis is not None and axis.quantity.name != RUN:
+                name = axis.quantity.name
+                columns[data.with_unit(name)] = data.columns[name][self.run].tolist()
         columns[data.with_unit(self.name)] = self.value.tolist()
         columns["state"] = [State(code).word for code in self.state.tolist()]
         return columns
@@ -246,22 +270,22 @@ class PointsFigure:
         self._x: NDArray[np.float64] = np.empty(0)
         self._y: NDArray[np.float64] = np.empty(0)
 
-    def show(self, points: Points, scale: Scale, title: str) -> None:
-        """Draw points with their colours on ``scale``."""
+    def show(self, points: Points, quantity: Quantity, scale: Scale, title: str) -> None:
+        """Draw points with their colours on ``scale``, which is in the quantity's unit."""
+        values = quantity.shown(points.value)
         self.points = points
         figure = self.figure
         is_coloured = points.y is not None
         self.bar.visible = is_coloured
         set_colours(self.mapper, self.bar, scale)
         margin = 0.04
-        shade = scale.positions_of(points.value)
-        upright = points.y or Axis.of_numbers(points.name, points.value, scale)
+        shade = scale.positions_of(values)
+        upright = points.y or Axis.of_numbers(quantity, values, scale)
         y_ends = upright.ends(margin)
         y = upright.positions
         if not is_coloured:
             # Runs without a value stand on the lower edge.
             y = np.where(np.isfinite(y), y, y_ends[0])
-        y_label = self.data.with_unit(upright.name)
         self._x = points.x.positions
         self._y = y
         states = points.states_on(scale)
@@ -273,7 +297,7 @@ class PointsFigure:
                 "y": y[selected],
                 "shade": shade[selected] if is_coloured else np.full(count, np.mean(scale.ends())),
                 "run": points.run[selected],
-                "value": points.value[selected],
+                "value": values[selected],
             }
             has_values = is_coloured or state not in {State.FAILED, State.PENDING}
             lacking = "" if has_values else ", no value"
@@ -283,9 +307,8 @@ class PointsFigure:
             )
         self.legend.visible = any(item.visible for item in self.items.values())
         figure.title.text = plain(title, 110)
-        x_label = self.data.with_unit(points.x.name)
-        set_axis(figure.xaxis[0], points.x.ticks, plain(x_label, 50))
-        set_axis(figure.yaxis[0], upright.ticks, plain(y_label, 50))
+        set_axis(figure.xaxis[0], points.x.ticks, plain(points.x.quantity.head, 50))
+        set_axis(figure.yaxis[0], upright.ticks, plain(upright.quantity.head, 50))
         set_range(figure.x_range, *points.x.ends(margin))
         set_range(figure.y_range, *y_ends)
 

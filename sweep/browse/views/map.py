@@ -12,6 +12,7 @@ from ...common.errors import StoreError
 from ...common.states import State
 from ...common.text import counted
 from ...results.cells import Cells, cells
+from ...results.quantity import Quantity, remark_on_units, shown_cells
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.cells import CellsFigure
@@ -84,7 +85,7 @@ class MapView:
     def _select(self, title: str, names: list[str], value: str) -> Select:
         options: Any = []
         for name in names:
-            label = "value itself" if name == VALUE else shown(self.data.with_unit(name), 40)
+            label = "value itself" if name == VALUE else shown(name, 40)
             options.append((name, label))
         return Select(
             title=title, options=options, value=value, width=170, stylesheets=[WIDGET], margin=0
@@ -117,16 +118,21 @@ class MapView:
         if grid is None:
             self._fix([])
             points = Points.of(self.data, runs, x, y if y != x else VALUE, name)
-            self._points_figure.show(points, self._scale(points.value), self._title(name))
+            quantity = self._quantity(points.value)
+            scale = self._scale(quantity.shown(points.value))
+            self._points_figure.show(points, quantity, scale, self._title(quantity))
             self.drawn = points
             self._figure = self._points_figure
         else:
-            self._cells_figure.show(grid, self._scale(grid.value), self._title(name), x, y)
+            quantity = self._quantity(grid.value)
+            shown_grid = shown_cells(grid, quantity, self.data.along(x), self.data.along(y))
+            scale = self._scale(shown_grid.value)
+            self._cells_figure.show(shown_grid, scale, self._title(quantity), x, y)
             self.drawn = grid
             self._figure = self._cells_figure
         if self.picture.children != [self._figure.figure]:
             self.picture.children = [self._figure.figure]
-        self.note.text = self._notes(left_out)
+        self.note.text = self._notes(left_out, remark_on_units([quantity]))
         self.mark()
 
     def mark(self) -> None:
@@ -269,23 +275,25 @@ class MapView:
         """Whether cells are sums over rings."""
         return any(self._value(axis) == SUM for axis in self.fixed)
 
-    def _title(self, name: str) -> str:
-        unit = self.data.unit(name)
-        title = name
+    def _quantity(self, values: NDArray[np.float64] | None = None) -> Quantity:
+        """Return the scalar as it is read where these values are shown; else as it is stored."""
+        name = self.name.value
+        words = ""
         if self._is_summed:
-            title = f"{name} of {self.page.selection.whole_disks.rings_in_words}"
-        if unit != "1":
-            title += f" [{unit}]"
-        parts = [title]
+            words = f"{name} of {self.page.selection.whole_disks.rings_in_words}"
+        return self.data.quantity(name, values, words)
+
+    def _title(self, quantity: Quantity) -> str:
+        parts = [quantity.head]
         for axis in self.fixed:
             value = self._value(axis)
             if value != SUM:
                 parts.append(self._slider_title(axis, value, 24))
         return ", ".join(parts)
 
-    def _notes(self, left_out: int) -> str:
-        """Return HTML that describes what is shown."""
-        lines = []
+    def _notes(self, left_out: int, remark: str) -> str:
+        """Return HTML that describes what is shown; the remark is on its unit."""
+        lines = [f"{remark}."] if remark else []
         if isinstance(self.drawn, Cells):
             if self._is_summed:
                 lines.append("A click chooses the first ring of a disk.")
@@ -334,7 +342,7 @@ class MapView:
         return {
             self.data.with_unit(self.x.value): [grid.x[k] for k in i],
             self.data.with_unit(self.y.value): [grid.y[k] for k in j],
-            self._title(self.name.value): grid.value[j, i].tolist(),
+            self._title(self._quantity()): grid.value[j, i].tolist(),
             "state": words,
             "first run" if self._is_summed else "run": grid.run[j, i].tolist(),
         }

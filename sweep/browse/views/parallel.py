@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...common.states import LOOKS, State
 from ...common.text import counted
+from ...results.quantity import Quantity, remark_on_units
 from ...results.selection import drawn_at_random
 from ..data import RUN
 from ..parts import csv_text
@@ -72,27 +73,32 @@ class Upright:
         ticks = self.axis.ticks
         is_crowded = len(ticks) > MAX_TICKS and not self.axis.is_text
         if self.axis.scale.log or is_crowded:
-            ticks = self.axis.scale.ticks(MAX_TICKS)
-            if self.axis.zero is not None:
-                ticks = [(self.axis.zero, "0"), *ticks]
+            ticks = self.axis.scale_ticks(MAX_TICKS)
         return [((position - low) / (high - low), text) for position, text in ticks]
 
     def between(self, lower: float, upper: float) -> tuple[str, str]:
-        """Return the lowest and the highest number between two heights, as people write them."""
+        """Return the lowest and the highest number between two heights, as people write them.
+
+        They are in the unit of the store, as in a filter.
+        """
+        size = self.axis.quantity.size
         low, high = self.ends
         lowest = low + lower * (high - low)
         highest = low + upper * (high - low)
         if not self.axis.scale.log:
             # to a thousandth of the axis
             digits = max(4, 4 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low))))
-            return _bound(lowest, digits, ROUND_FLOOR), _bound(highest, digits, ROUND_CEILING)
+            return (
+                _bound(lowest * size, digits, ROUND_FLOOR),
+                _bound(highest * size, digits, ROUND_CEILING),
+            )
         zero = self.axis.zero
         has_zero = zero is not None and lowest <= zero
         has_others = zero is None or highest >= self.axis.scale.ends()[0]
         # between zero and the smallest other number there is nothing
         return (
-            "0" if has_zero else _bound(10.0**lowest, 4, ROUND_FLOOR),
-            _bound(10.0**highest, 4, ROUND_CEILING) if has_others else "0",
+            "0" if has_zero else _bound(10.0**lowest * size, 4, ROUND_FLOOR),
+            _bound(10.0**highest * size, 4, ROUND_CEILING) if has_others else "0",
         )
 
 
@@ -107,7 +113,7 @@ class ParallelView:
     def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
-        options: Any = [(name, shown(self.data.with_unit(name), 40)) for name in self.data.scalars]
+        options: Any = [(name, shown(name, 40)) for name in self.data.scalars]
         self.name = Select(
             title="result",
             options=options,
@@ -175,8 +181,9 @@ class ParallelView:
         names = self._names()
         self._uprights = [Upright(Axis.of(self.data, axis, self._runs)) for axis in [*names, name]]
         self._heights = np.array([upright.heights() for upright in self._uprights])
-        scale = self._uprights[-1].axis.scale
-        values = self.data.values(name, self._runs)
+        coloured = self._uprights[-1].axis
+        scale = coloured.scale
+        values = coloured.quantity.shown(self.data.values(name, self._runs))
         shade = scale.positions_of(values)
         set_colours(self.mapper, self.bar, scale)
         done = np.isfinite(shade)
@@ -187,12 +194,12 @@ class ParallelView:
         self.lines.data = segments
         self.zeros.data = _segments(self._heights[:, zero])
         self.without_value.data = _segments(self._heights[:-1, ~(done | zero)])
-        self._draw_axes([*names, name])
+        self._draw_axes()
         self.figure.title.text = plain(
-            f"{self.data.title}: {self._runs.size} runs, coloured by {self.data.with_unit(name)}",
+            f"{self.data.title}: {self._runs.size} runs, coloured by {coloured.quantity.head}",
             110,
         )
-        self._write_note(name, len(names), zero, ~(done | zero))
+        self._write_note(coloured.quantity, len(names), zero, ~(done | zero))
         self.mark()
 
     def _names(self) -> list[str]:
@@ -200,7 +207,7 @@ class ParallelView:
         names = [name for name in self.data.dimensions if not self.data.is_determined(name)]
         return names[:MAX_AXES] or [RUN]
 
-    def _draw_axes(self, names: list[str]) -> None:
+    def _draw_axes(self) -> None:
         ticks: dict[str, list[Any]] = {"x": [], "y": [], "words": []}
         for i, upright in enumerate(self._uprights):
             for height, words in upright.ticks():
@@ -222,20 +229,25 @@ class ParallelView:
                 for i in range(len(self._uprights))
             ]
             self.figure.center = others + spans
-        labels = [(float(i), shown(self.data.with_unit(name), 22)) for i, name in enumerate(names)]
+        heads = [upright.axis.quantity.head for upright in self._uprights]
+        labels = [(float(i), shown(head, 22)) for i, head in enumerate(heads)]
         set_axis(self.figure.xaxis[0], labels)
-        self.figure.xaxis[0].major_label_orientation = 0.35 if len(names) > 5 else 0.0
-        set_range(self.figure.x_range, -0.15, len(names) - 1 + 0.45)
+        self.figure.xaxis[0].major_label_orientation = 0.35 if len(heads) > 5 else 0.0
+        set_range(self.figure.x_range, -0.15, len(heads) - 1 + 0.45)
         set_range(self.figure.y_range, -0.04, 1.04)
 
     def _write_note(
         self,
-        name: str,
+        quantity: Quantity,
         parameter_count: int,
         zero: NDArray[np.bool_],
         without_value: NDArray[np.bool_],
     ) -> None:
+        name = quantity.name
         sentences = [f"{counted(self._runs.size, 'run')}."]
+        remark = remark_on_units([quantity])
+        if remark:
+            sentences.append(f"{remark}.")
         if zero.any():
             sentences.append(f"{counted(int(zero.sum()), 'run')} with {name} = 0, grey.")
         if without_value.any():
@@ -278,7 +290,7 @@ class ParallelView:
             self.page.narrow(" and ".join(conditions))
 
     def _condition(self, upright: Upright, low: float, high: float) -> str:
-        name = upright.axis.name
+        name = upright.axis.quantity.name
         if self.data.columns[name].dtype.kind in "iuf":
             lowest, highest = upright.between(low, high)
             return f"{lowest} <= {name} <= {highest}"
@@ -299,7 +311,7 @@ class ParallelView:
             self.page.choose([int(self._runs[nearest])], add=adds_run(event))
 
     def _csv(self) -> tuple[str, str]:
-        names = [upright.axis.name for upright in self._uprights]
+        names = [upright.axis.quantity.name for upright in self._uprights]
         columns = {"run": self.page.runs.tolist()}
         columns |= {
             self.data.with_unit(name): self.data.columns[name][self.page.runs].tolist()

@@ -17,6 +17,7 @@ from bokeh.models import (
 
 from ...common.text import counted
 from ...results.columns import in_sequence
+from ...results.quantity import Quantity, remark_on_units
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.html import rendered, shown
@@ -66,7 +67,7 @@ class RunsView:
             "run",
             *(name for name in self.data.columns if name not in {"run", "block", "in_product"}),
         ]
-        options: Any = [(name, shown(self.data.with_unit(name), 40)) for name in names]
+        options: Any = [(name, shown(name, 40)) for name in names]
         self.sort = Select(
             title="sort by", options=options, value="run", width=170, stylesheets=[WIDGET], margin=0
         )
@@ -139,9 +140,13 @@ class RunsView:
         self._order = in_sequence(self.data.columns, self.page.runs, order)
         rows = self._order[:MAX_ROWS]
         names = self._names()
+        quantities = {name: self._quantity(name) for name in names}
         content = {}
         for name in names:
-            content[name] = [_cell(value) for value in self.data.columns[name][rows].tolist()]
+            values = self.data.columns[name][rows]
+            if values.dtype.kind == "f":
+                values = quantities[name].shown(values)
+            content[name] = [_cell(value) for value in values.tolist()]
         numeric = {name for name in names if self.data.columns[name].dtype.kind in "iuf"}
         self._marking = True
         self.source.selected.indices = []
@@ -158,7 +163,7 @@ class RunsView:
                 formatter=StringFormatter(text_align="right"),
             ),
             *(
-                self._column(i, name, content[name], right=name in numeric)
+                self._column(i, quantities[name].head, content[name], right=name in numeric)
                 for i, name in enumerate(names)
             ),
         ]
@@ -169,6 +174,9 @@ class RunsView:
                 f"The first {rows.size} are shown; sorting and the filter act on all, and CSV has"
                 " all."
             )
+        remark = remark_on_units(quantities.values())
+        if remark:
+            sentences.append(f"{remark}.")
         sentences.append("Shift or Ctrl with a click adds a run.")
         self.note.text = rendered("note", sentences=sentences)
         self.mark()
@@ -179,8 +187,13 @@ class RunsView:
         written = [name for name in dict.fromkeys(names) if name not in {"", RUN}]
         return written or self._default_names
 
-    def _column(self, i: int, name: str, cells: list[str], *, right: bool) -> TableColumn:
-        title = shown(self.data.with_unit(name), 32)
+    def _quantity(self, name: str) -> Quantity:
+        """Return how a column is read in this order of runs, whatever part of it is shown."""
+        values = self.data.columns[name][self._order]
+        return self.data.quantity(name, values if values.dtype.kind == "f" else None)
+
+    def _column(self, i: int, head: str, cells: list[str], *, right: bool) -> TableColumn:
+        title = shown(head, 32)
         letters = max(map(len, [title, *cells[:100]]))
         width = min(max(8 * letters + 16, 60), 320)
         align: Any = "right" if right else "left"
