@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.states import State
-from ..results.columns import Columns, adds_up, coded
+from ..results.columns import RESULTS, Columns, adds_up, coded
 from ..results.notes import Notes
 from ..results.quantity import Quantity
 from ..results.rerun import RecordedRuns
@@ -18,19 +18,6 @@ from ..store.store import Store
 from .parts.html import shown
 
 RUN = "run"
-#: Scalars that are listed first.
-MAIN_RESULTS = (
-    "M_loss",
-    "M_loss_blowout",
-    "M_loss_sublimation",
-    "M_loss_other",
-    "M_supplied",
-    "t99",
-    "t_end",
-    "tau_max",
-    "Sigma_0",
-    "Sigma_final",
-)
 #: Scalars that describe a run but are no results.
 NO_RESULTS = (
     "run_id",
@@ -138,8 +125,8 @@ class Data:
         """Names of scalar results, the main ones first."""
         hidden = {*self.store.parameters, *NO_RESULTS}
         names = [name for name in self.store.scalar_names if name not in hidden]
-        main = [name for name in MAIN_RESULTS if name in names]
-        return main + [name for name in names if name not in MAIN_RESULTS]
+        main = [name for name in RESULTS if name in names]
+        return main + [name for name in names if name not in RESULTS]
 
     def notes(self, runs: Sequence[int] | NDArray[np.int64] | None = None) -> Notes:
         """Return the notes on some runs, or on all runs."""
@@ -228,7 +215,7 @@ class Data:
         quantity = self.along(name)
         text = shown(value, longest)
         if quantity.radii:
-            return f"{text} ({quantity.tick(value):.4g} R_M)"
+            return f"{text} ({quantity.tick(value)} R_M)"
         if quantity.unit == "1" or isinstance(value, str):
             return text
         return f"{text} {quantity.unit}"

@@ -274,7 +274,7 @@ def with_unit(store: Store, name: str, value: Any) -> str:
     """Return a value with its unit, such as ``4000 K``, without a breakable space."""
     quantity = Quantity.along(store, name)
     if quantity.radii:
-        return f"{plain(value)} ({quantity.tick(value):.4g} R_M)".replace(" ", "\u00a0")
+        return f"{plain(value)} ({quantity.tick(value)} R_M)".replace(" ", "\u00a0")
     if quantity.unit == "1" or isinstance(value, str):
         return plain(value)
     return f"{plain(value)}\u00a0{quantity.unit}".replace(" ", "\u00a0")

@@ -13,42 +13,14 @@ from marsdisk.result import StopReason
 
 from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy
-from ..results.columns import without_uncommitted
+from ..results.columns import NUMERICS, RESULTS, without_uncommitted
 from ..results.notes import Notes
+from ..results.quantity import Quantity
 from ..results.rerun import RecordedRuns
 from ..store import layout
 from ..store.recorded_tables import change_of_table
 from ..store.store import Store
 
-RESULTS = (
-    "M_loss",
-    "M_loss_blowout",
-    "M_loss_thick",
-    "M_loss_sublimation",
-    "M_loss_other",
-    "M_supplied",
-    "M_available",
-    "Sigma_0",
-    "Sigma_final",
-    "t_end",
-    "t99",
-    "tau_max",
-    "gated_time",
-    "E_collisions",
-    "E_dissipated",
-)
-NUMERICS = (
-    "steps",
-    "steps_rejected",
-    "steps_beyond_qpr",
-    "bins_repaired",
-    "wall_time",
-    "solver_time",
-    "attempt",
-    "worker",
-)
-#: Results in seconds that are repeated in years.
-TIMES = ("t_end", "t99", "gated_time")
 NOT_RECORDED = "not recorded"
 CACHE_COUNTS = ("hits", "misses", "rebuilds", "refused", "bytes")
 
@@ -186,8 +158,10 @@ def _results(store: Store, run: int) -> Iterator[Sequence[str]]:
             continue
         value = _value(store, name, run)
         shown = _all_digits(value)
-        if name in TIMES:
-            shown += f" ({value / YEAR:.4g} yr)"
+        if isinstance(value, float):
+            quantity = Quantity.of(store, name, value)
+            if quantity.unit != quantity.stored_unit:
+                shown += f" ({float(quantity.shown(value)):.4g} {quantity.unit})"
         yield escaped(name), shown, *_unit_and_meaning(store, name)
 
 

@@ -11,12 +11,11 @@ from rich.text import Text
 
 from ..common.errors import StoreError
 from ..common.text import counted, text
-from ..results.columns import Columns
+from ..results.columns import RESULTS_IN_TABLES, Columns
 from ..results.notes import Notes
 from ..results.quantity import Quantity, remark_on_units
 from ..store.store import Store
 
-RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 #: Least width of a column of prose, in characters; longer cells are folded.
 MIN_PROSE_WIDTH = 16
 #: Width of the border and the padding of a column, in characters.
@@ -57,7 +56,7 @@ def runs_table(
     """
     is_chosen = names is not None
     if names is None:
-        names = [*columns.store.parameters, *RESULTS]
+        names = [*columns.store.parameters, *RESULTS_IN_TABLES]
     if not rows or not all(names):
         raise StoreError("the name of a column is empty; write --columns T0,M_loss")
     shown = runs[:rows]

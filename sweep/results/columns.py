@@ -21,6 +21,38 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "status": tuple(layout.STATUS.values()),
     "stop_reason": ("not_yet", *(reason.label for reason in StopReason)),
 }
+#: Results with one number per run, in the order in which views list them.
+RESULTS = (
+    "M_loss",
+    "M_loss_blowout",
+    "M_loss_thick",
+    "M_loss_sublimation",
+    "M_loss_other",
+    "M_supplied",
+    "M_available",
+    "Sigma_0",
+    "Sigma_final",
+    "t_end",
+    "t99",
+    "tau_max",
+    "gated_time",
+    "E_collisions",
+    "E_dissipated",
+)
+#: What a run took, and what its solver met.
+NUMERICS = (
+    "ledger_error",
+    "steps",
+    "steps_rejected",
+    "steps_beyond_qpr",
+    "bins_repaired",
+    "wall_time",
+    "solver_time",
+    "attempt",
+    "worker",
+)
+#: Columns of a table of runs beside the parameters.
+RESULTS_IN_TABLES = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 NOT_DONE = "not_done"  #: in place of the notes of a run without a result
 #: All values that columns of text can have.
 WORDS: Mapping[str, tuple[str, ...]] = {**STATES, layout.NOTES: Labels(note.label for note in Note)}

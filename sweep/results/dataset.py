@@ -22,6 +22,7 @@ from ..common.floats import without_round_off
 from ..common.templates import environment, rendered
 from ..common.text import listed, text
 from ..store import layout
+from ..store.bounded_zarr import BoundedStore
 from ..store.description import Description
 from ..store.location import Location
 from ..store.store import Store
@@ -516,7 +517,8 @@ def open_store(store: str | Path | Location, chunks: Any = None) -> xarray.Datas
     """
     opened = Store.open(store)
     opened.refuse_lost_chunks()
+    bounded = BoundedStore(opened.location.zarr_store(), opened.arrays)
     dataset: xarray.Dataset = xarray.open_zarr(
-        opened.location.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3
+        bounded, chunks=chunks, consolidated=False, zarr_format=3
     )
     return dataset

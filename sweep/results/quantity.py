@@ -29,6 +29,7 @@ MAX_MICROMETRES_SHOWN = 1e-3
 #: Masses and energies are shown in a power of a thousand where the smallest is no smaller than this
 #: fraction of the largest, so that few zeros are written.
 MIN_FRACTION_OF_LARGEST = 1e-3
+RADIUS_DIGITS = 4  #: of a ring, on axes
 #: Numbers that are written without a power of ten.
 PLAIN_NUMBERS = (1e-3, 1e4)
 
@@ -159,7 +160,10 @@ def _radii_of_rings(store: Store) -> dict[Any, float]:
     rings = store.column(str(store.ring_axis))[rows].tolist()
     bounds = [store.column(name)[rows].tolist() for name in BOUNDS_OF_RINGS]
     annuli = {*zip(rings, *bounds, strict=True)}
-    radii = {ring: reference_radius(r_in, r_out) / R_MARS for ring, r_in, r_out in annuli}
+    radii = {}
+    for ring, r_in, r_out in annuli:
+        radius = reference_radius(r_in, r_out) / R_MARS
+        radii[ring] = float(f"{radius:.{RADIUS_DIGITS}g}")
     return radii if len(radii) == len(annuli) else {}
 
 

@@ -234,17 +234,45 @@ def _values(spec: ArraySpec, content: bytes) -> NDArray[Any]:
     return np.frombuffer(content, np.dtype(spec.dtype).newbyteorder("<")).reshape(spec.chunks)
 
 
-def _unpack(spec: ArraySpec, codec: str, content: bytes) -> bytes:
+def refuse_inflated(spec: ArraySpec, content: bytes) -> None:
+    """Raise a ValueError if a chunk declares to unpack to more than it may, before it is unpacked.
+
+    Parameters
+    ----------
+    spec : ArraySpec
+        The array.
+    content : bytes
+        Content of the chunk.
+
+    Raises
+    ------
+    ValueError
+        It declares more, or cannot be unpacked.
+    """
+    if spec.dtype == "string":
+        _values(spec, content)  # texts are few
+    elif {"blosc", "zstd"} & {*spec.codecs}:
+        packed = content[: len(content) - _checksum_bytes(spec)]
+        _refuse_declared(spec, spec.codecs[1], packed)
+
+
+def _refuse_declared(spec: ArraySpec, codec: str, packed: bytes) -> None:
     if codec == "blosc":
-        size = len(content) + _checksum_bytes(spec)
-        if not _header_fits(spec, content[:BLOSC_HEADER_BYTES], size):
-            raise ValueError("no such chunk")
-        return bytes(numcodecs.blosc.decompress(content))
-    if codec == "zstd":
-        declared = zstd_size(content)
+        size = len(packed) + _checksum_bytes(spec)
+        if not _header_fits(spec, packed[:BLOSC_HEADER_BYTES], size):
+            raise ValueError("unpacks to another size than a chunk has")
+    elif codec == "zstd":
+        declared = zstd_size(packed)
         if declared is None or declared > MAX_CHUNK_BYTES:
             raise ValueError("unpacks to more than a chunk")
-        return bytes(numcodecs.zstd.decompress(content))
+
+
+def _unpack(spec: ArraySpec, codec: str, packed: bytes) -> bytes:
+    _refuse_declared(spec, codec, packed)
+    if codec == "blosc":
+        return bytes(numcodecs.blosc.decompress(packed))
+    if codec == "zstd":
+        return bytes(numcodecs.zstd.decompress(packed))
     raise ValueError(f"packed by {codec}")
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from marsdisk.common.errors import MarsDiskError
 
 from ...common.text import text
+from ...results.columns import NUMERICS, RESULTS
 from ...store import layout
 from ..parts.html import escaped, rendered
 from ..parts.scales import number
@@ -17,26 +18,6 @@ if TYPE_CHECKING:
     from ..host import Host
 
 MAX_ERROR_CHARACTERS = 600
-RESULTS = (
-    "M_loss",
-    "M_loss_blowout",
-    "M_loss_thick",
-    "M_loss_sublimation",
-    "M_loss_other",
-    "M_supplied",
-    "M_available",
-    "Sigma_0",
-    "Sigma_final",
-    "t99",
-    "t_end",
-    "tau_max",
-    "ledger_error",
-    "steps",
-    "steps_rejected",
-    "steps_beyond_qpr",
-    "bins_repaired",
-    "wall_time",
-)
 
 
 class About:
@@ -65,20 +46,27 @@ class About:
             max_error_characters=MAX_ERROR_CHARACTERS,
         )
 
-    def _results(self, runs: list[int]) -> list[list[Markup | str]]:
+    def _results(self, runs: list[int]) -> list[list[Markup]]:
         rows = []
-        for name in RESULTS:
-            if self.data.has(name):
-                head = rendered(
-                    "explained", name=self.data.with_unit(name), meaning=self.data.meaning(name)
-                )
-                rows.append([head, *(self._result(name, run) for run in runs)])
+        for name in (*RESULTS, *NUMERICS):
+            if not self.data.has(name):
+                continue
+            values = [self._result(name, run) for run in runs]
+            numbers = [value for value in values if isinstance(value, float)]
+            quantity = self.data.quantity(name, numbers)
+            head = rendered("explained", name=quantity.head, meaning=self.data.meaning(name))
+            cells = []
+            for value in values:
+                is_number = isinstance(value, float)
+                cells.append(escaped(float(quantity.shown(value)) if is_number else value))
+            rows.append([head, *cells])
         return rows
 
-    def _result(self, name: str, run: int) -> Markup | str:
+    def _result(self, name: str, run: int) -> Any:
+        """Return a result of a run, or a dash where it is not done."""
         if self.data.status[run] != layout.DONE:
             return "–"
-        return escaped(self.data.value(name, run))
+        return self.data.value(name, run)
 
     def _parameters(self, runs: list[int]) -> list[list[Markup]]:
         """Return the rows of the swept parameters; those that differ come first."""

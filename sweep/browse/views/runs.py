@@ -16,7 +16,7 @@ from bokeh.models import (
 )
 
 from ...common.text import counted
-from ...results.columns import in_sequence
+from ...results.columns import RESULTS_IN_TABLES, in_sequence
 from ...results.quantity import Quantity, remark_on_units
 from ..data import RUN
 from ..parts import csv_text
@@ -118,7 +118,7 @@ class RunsView:
 
     def _offer_columns(self) -> None:
         """Show the default columns unless other columns were written."""
-        results = ["status", "M_loss", "t99", "tau_max", "stop_reason"]
+        results = [*RESULTS_IN_TABLES]
         if (self.data.columns["error"] != "").any():
             results.append("error")
         others = [

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_sweeps import sweep_file
 
+import sweep
 from marsdisk.common.errors import ConfigError
 from marsdisk.common.text import printable
 from sweep.cli import main
@@ -392,6 +393,8 @@ def test_a_chunk_that_unpacks_to_very_much_is_refused_before_it_is_unpacked(
     for read in (Store.column, lambda store, name: store.rows(name, 0)):
         with pytest.raises(StoreError, match=rf"{name} is damaged: .*{name}/c/.* cannot be read"):
             read(Store.open(store), name)
+    with pytest.raises(StoreError, match=rf"{name}/c/.* cannot be read: .*sweep doctor STORE"):
+        sweep.open_store(store)[name].load()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
     assert outcome(store, ["doctor"])[0] == 1
 

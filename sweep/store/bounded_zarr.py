@@ -1,0 +1,71 @@
+"""The store that Zarr reads for xarray: no chunk unpacks to more than its array declares.
+
+Zarr's codecs unpack as much as a chunk says, and a store may come from anybody.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from zarr.abc.store import ByteRequest, Store
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import WrapperStore
+
+from ..common.errors import StoreError
+from . import chunks
+from .schema import ArraySpec
+
+
+class BoundedStore(WrapperStore[Any]):
+    """A store of Zarr that refuses chunks which unpack to more than they may.
+
+    Parameters
+    ----------
+    store : zarr.abc.store.Store
+        What it reads.
+    arrays : mapping of str to ArraySpec
+        Arrays of the store.
+    """
+
+    def __init__(self, store: Store, arrays: Mapping[str, ArraySpec]) -> None:
+        super().__init__(store)
+        self._arrays = arrays
+
+    def _with_store(self, store: Store) -> Self:
+        return type(self)(store, self._arrays)
+
+    async def get(
+        self,
+        key: str,
+        prototype: BufferPrototype,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Read an object, or a range of it; None where there is none.
+
+        Raises
+        ------
+        StoreError
+            It is a chunk that declares to unpack to more than a chunk of its array has.
+        """
+        return self._checked(key, await self._store.get(key, prototype, byte_range))
+
+    def get_sync(
+        self,
+        key: str,
+        *,
+        prototype: BufferPrototype | None = None,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Read as :meth:`get` does, for newer versions of Zarr, which prefer this."""
+        buffer = self._store.get_sync(key, prototype=prototype, byte_range=byte_range)
+        return self._checked(key, buffer)
+
+    def _checked(self, key: str, buffer: Buffer | None) -> Buffer | None:
+        name, _, rest = key.partition("/")
+        if buffer is not None and name in self._arrays and rest.startswith("c/"):
+            try:
+                chunks.refuse_inflated(self._arrays[name], buffer.to_bytes())
+            except ValueError as error:
+                raise StoreError(
+                    f"{key} cannot be read: {error}; see what can be done: sweep doctor STORE"
+                ) from error
+        return buffer
