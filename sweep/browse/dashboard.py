@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .data import Data
 
 
-def page_of(store: str) -> Callable[["Document"], None]:
+def dashboard_page(store: str) -> Callable[["Document"], None]:
     """Return a function that fills a document of Bokeh with the page of a store.
 
     The page is only imported when somebody opens it; its visitors share the data that it has read.

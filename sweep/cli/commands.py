@@ -70,7 +70,7 @@ def _run(
     sweep: "Sweep", store: "Location", workers: "Source", command_line: str, **options: Any
 ) -> None:
     """Run a sweep, print how it ends, and exit with its code."""
-    from ..browse.dashboard import page_of
+    from ..browse.dashboard import dashboard_page
     from ..common.errors import Interrupted, TooManyFailures
     from ..report.plan_and_end import finish, interrupted, too_many_failed
     from ..running.session import run_sweep
@@ -78,7 +78,7 @@ def _run(
     console = terminal()
     try:
         _, tally = run_sweep(
-            sweep, store, workers=workers, console=console, page_of=page_of, **options
+            sweep, store, workers=workers, console=console, dashboard_page=dashboard_page, **options
         )
     except (Interrupted, KeyboardInterrupt):
         interrupted(store, command_line, console)

@@ -9,8 +9,8 @@ from marsdisk.common.exit_codes import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 from ..common.command import Command
 from ..results.notes import Notes
 from ..running.driver_notes import (
-    BROKEN_OFF,
     CANCELLED,
+    DRIVER_INTERRUPTED,
     FINISHED,
     RUNNING,
     STOPPED,
@@ -55,7 +55,8 @@ def follow(location: Location, patience: float, console: Console) -> int:
             messages.print_new(beat)
             state = beat.state
             submitted = bool(Submission.read(location))
-            if state in (FINISHED, CANCELLED, STOPPED) or (state == BROKEN_OFF and not submitted):
+            is_over = state in (FINISHED, CANCELLED, STOPPED)
+            if is_over or (state == DRIVER_INTERRUPTED and not submitted):
                 return _report_end(location, beat, console)
             if not beat and not submitted:
                 return _report_undriven(location, console)
@@ -175,7 +176,8 @@ def cancel(location: Location, patience: float, console: Console) -> int:
         beat = follower.read()
         submission = Submission.read(location)
         running = beat.state == RUNNING and follower.silence < GONE_SECONDS
-        if asked_id is not None and beat.state in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
+        has_ended = beat.state in (CANCELLED, DRIVER_INTERRUPTED, STOPPED, FINISHED)
+        if asked_id is not None and has_ended:
             counts = Store.open(location).counts()
             say(
                 console,

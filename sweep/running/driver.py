@@ -90,7 +90,7 @@ def run_blocks(
     reporter: Reporter,
     stop: threading.Event,
     next_work: Callable[[], "Work"] = lambda: Work.none(),
-    page_of: Callable[[str], FillDocument] | None = None,
+    dashboard_page: Callable[[str], FillDocument] | None = None,
 ) -> None:
     """Run blocks and commit them, in this process or on workers.
 
@@ -110,7 +110,7 @@ def run_blocks(
         Set by somebody else to interrupt the sweep.
     next_work : callable
         Called once all blocks are committed; returns the blocks that follow, if any.
-    page_of : callable, optional
+    dashboard_page : callable, optional
         Makes the page that the dashboard of local workers shows of a store.
 
     Raises
@@ -147,7 +147,7 @@ def run_blocks(
                 limits=limits,
                 say=reporter.say,
                 stop=stop,
-                page_of=page_of,
+                dashboard_page=dashboard_page,
             ) as cluster:
                 had_workers = True
                 reporter.tally.restart_clock()

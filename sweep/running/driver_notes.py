@@ -17,7 +17,7 @@ from ..store.location import Location
 RUNNING = "running"
 FINISHED = "finished"
 CANCELLED = "cancelled"
-BROKEN_OFF = "interrupted"
+DRIVER_INTERRUPTED = "interrupted"
 STOPPED = "stopped"
 # never written: the state of a driver that ended without writing another one
 KILLED = "killed or cut off"

@@ -18,8 +18,8 @@ from ..store.failures import storage_errors
 from ..store.folder import Folder
 from ..store.location import Location
 from .driver_notes import (
-    BROKEN_OFF,
     CANCELLED,
+    DRIVER_INTERRUPTED,
     FINISHED,
     KILLED,
     RUNNING,
@@ -84,7 +84,7 @@ class Heartbeat:
             code = SOME_FAILED if self.reporter.tally.failed_in_all else OK
             self._write(FINISHED, exit_code=code)
         elif isinstance(error, Interrupted | KeyboardInterrupt):
-            self._write(CANCELLED if self.cancelled else BROKEN_OFF, exit_code=INTERRUPTED)
+            self._write(CANCELLED if self.cancelled else DRIVER_INTERRUPTED, exit_code=INTERRUPTED)
         else:
             self._write(STOPPED, exit_code=BAD_INPUT, error=str(error) or type(error).__name__)
 
@@ -102,8 +102,8 @@ class Heartbeat:
             failed=tally.failed_in_all,
             rate=rate,
             left=(tally.runs - tally.finished) / rate if rate else None,
-            said=list(self.reporter.said),
-            count_said=self.reporter.count_said,
+            said=list(self.reporter.messages),
+            count_said=self.reporter.message_count,
             **fields,
         )
         # that others cannot follow is no reason to stop

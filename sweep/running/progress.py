@@ -160,9 +160,9 @@ class Reporter:
         self.beyond = ""
         self._judge: Callable[[], None] = lambda: None
         #: the last messages
-        self.said: deque[str] = deque(maxlen=MAX_MESSAGES_KEPT)
+        self.messages: deque[str] = deque(maxlen=MAX_MESSAGES_KEPT)
         #: number of messages so far
-        self.count_said = 0
+        self.message_count = 0
         self._next_line_time = 0.0
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -191,8 +191,8 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """Print a message (above the bar, if there is one) and keep it for the heartbeat."""
-        self.said.append(text)
-        self.count_said += 1
+        self.messages.append(text)
+        self.message_count += 1
         say(self.console, text)
 
     def expect(self, runs: int) -> None:

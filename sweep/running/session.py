@@ -117,7 +117,7 @@ def run_sweep(
     extending: bool = False,
     retry_failed: bool = False,
     allowed: Allowance | None = None,
-    page_of: "Callable[[str], FillDocument] | None" = None,
+    dashboard_page: "Callable[[str], FillDocument] | None" = None,
 ) -> tuple[Plan, Tally]:
     """Run all runs of a sweep that its store does not hold yet; calling it again resumes the sweep.
 
@@ -137,9 +137,9 @@ def run_sweep(
         Whether to run failed runs again.
     allowed : Allowance or None
         How many runs may fail before the sweep stops; None for any number.
-    page_of : callable, optional
+    dashboard_page : callable, optional
         Makes the page that the dashboard of local workers shows of a store; by default there is
-        none. The command passes :func:`sweep.browse.dashboard.page_of`.
+        none. The command passes :func:`sweep.browse.dashboard.dashboard_page`.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def run_sweep(
         retried = _count_runs(block for block in blocks if block.attempt > 1)
         tally = Tally(_count_runs(blocks), before.done, before.failed - retried)
         if blocks or may_go_on(plan, location):
-            pool = _Pool(workers, page_of)
+            pool = _Pool(workers, dashboard_page)
             plan = _run(plan, location, blocks, tally, pool, console, lock, allowed)
         return plan, tally
 
@@ -183,7 +183,7 @@ class _Pool:
     """Where workers come from, and what their dashboard shows."""
 
     workers: Source
-    page_of: "Callable[[str], FillDocument] | None"
+    dashboard_page: "Callable[[str], FillDocument] | None"
 
 
 def _run(
@@ -239,7 +239,7 @@ def _run(
                     reporter=reporter,
                     stop=stop,
                     next_work=next_work,
-                    page_of=pool.page_of,
+                    dashboard_page=pool.dashboard_page,
                 )
                 # left by workers that were killed
                 _clear_broken_writes(store)

@@ -43,7 +43,7 @@ class Chunk(NamedTuple):
     """A file that holds a chunk."""
 
     key: str
-    size: int  #: bytes, -1 of anything but a plain file
+    size: int  #: bytes, -1 of anything but a regular file
     indices: tuple[int, ...]  #: of the chunk along each dimension
 
     @property
@@ -60,8 +60,8 @@ class Files:
     partial: list[str] = field(default_factory=list)  #: of a write that was interrupted
     beyond: list[str] = field(default_factory=list)  #: chunks past the end of their array
     foreign: list[str] = field(default_factory=list)  #: not written by this program
-    #: those of the foreign ones that are not plain files, such as links and pipes
-    not_plain: list[str] = field(default_factory=list)
+    #: those of the foreign ones that are not regular files, such as links and pipes
+    not_regular: list[str] = field(default_factory=list)
 
 
 def files_of(location: Location, arrays: Mapping[str, ArraySpec], below: str = "") -> Files:
@@ -103,7 +103,7 @@ def files_of(location: Location, arrays: Mapping[str, ArraySpec], below: str = "
         else:
             files.foreign.append(key)
             if size < 0:
-                files.not_plain.append(key)
+                files.not_regular.append(key)
     return files
 
 
@@ -342,8 +342,8 @@ def read_array(
         Chunks cannot be read.
     """
     files = files_of(location, {spec.name: spec}, f"{spec.name}/")
-    if files.not_plain:
-        raise ValueError(f"{', '.join(files.not_plain[:MAX_FILES_SHOWN])} cannot be read")
+    if files.not_regular:
+        raise ValueError(f"{', '.join(files.not_regular[:MAX_FILES_SHOWN])} cannot be read")
     missing = absent(spec, files.chunks[spec.name])
     if missing:
         refuse(missing)

@@ -92,7 +92,7 @@ class Folder(Location):
 
     @staticmethod
     def _description(file: Path) -> bytes:
-        """Return the content of a plain file; nothing of links, of pipes, which would hang, etc."""
+        """Return the content of a regular file; nothing of links, nor of pipes, which would hang."""
         is_link = file.is_symlink() or file.parent.is_symlink()
         if is_link or not file.is_file() or file.stat().st_size > DESCRIPTION_BYTES:
             return b""
@@ -127,7 +127,7 @@ class Folder(Location):
         Raises
         ------
         OSError
-            It is not a plain file, or too large, or cannot be read.
+            It is not a regular file, or too large, or cannot be read.
         StoreError
             It is in a folder that is not a plain folder of the store.
         """

@@ -100,7 +100,7 @@ class Location(ABC):
             Path of the file in the store. That of an empty folder, which only a file system has,
             ends with a slash.
         size : int
-            Bytes; -1 of anything but a plain file.
+            Bytes; -1 of anything but a regular file.
         """
 
     @abstractmethod

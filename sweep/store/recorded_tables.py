@@ -69,5 +69,5 @@ def _plain_file(path: str) -> Path:
     if not os.path.exists(path):
         raise ValueError("there is no such file")
     if not Path(path).is_file():
-        raise ValueError("not a plain file")
+        raise ValueError("not a regular file")
     return Path(path)

@@ -328,7 +328,7 @@ class Store:
         )
 
     def refuse_lost_chunks(self) -> None:
-        """Refuse a store with chunks that are missing or not plain files.
+        """Refuse a store with chunks that are missing or not regular files.
 
         xarray would read a missing chunk as fill values, follow a link, and wait forever for a
         pipe.
@@ -342,12 +342,12 @@ class Store:
         with telling(self.location, "cannot be read"):
             files = chunks.files_of(self.location, self.arrays)
         lost: list[str] = []
-        not_plain: list[str] = []
+        not_regular: list[str] = []
         for name, spec in self.arrays.items():
             absent = chunks.absent(spec, files.chunks[name])
             lost += lost_chunks(self.description, spec, absent, status)
-            not_plain += [chunk.key for chunk in files.chunks[name] if chunk.size < 0]
-        for keys, problem in ((not_plain, "not a regular file"), (lost, "missing")):
+            not_regular += [chunk.key for chunk in files.chunks[name] if chunk.size < 0]
+        for keys, problem in ((not_regular, "not a regular file"), (lost, "missing")):
             if keys:
                 verb = "is" if len(keys) == 1 else "are"
                 raise StoreError(

@@ -112,7 +112,7 @@ def workers_from(
     limits: Limits,
     say: Callable[[str], None],
     stop: threading.Event,
-    page_of: Callable[[str], FillDocument] | None = None,
+    dashboard_page: Callable[[str], FillDocument] | None = None,
 ) -> Iterator[Cluster]:
     """Provide workers that are ready for blocks; end those that were started for it.
 
@@ -130,7 +130,7 @@ def workers_from(
         Takes messages for people.
     stop : threading.Event
         Set by somebody else to interrupt the wait.
-    page_of : callable, optional
+    dashboard_page : callable, optional
         Makes the page that the dashboard of local workers shows of a store.
 
     Yields
@@ -154,7 +154,7 @@ def workers_from(
         count = processes_of(source, blocks)
         if count is not None:
             stack.enter_context(dask.config.set(LOCAL_SETTINGS))
-            fill_document = None if page_of is None else page_of(first.store)
+            fill_document = None if dashboard_page is None else dashboard_page(first.store)
             stack.enter_context(on_dashboard(fill_document))
             profile = source if isinstance(source, LocalProfile) else None
             local = stack.enter_context(_local(count, profile))

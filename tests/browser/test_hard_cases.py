@@ -31,7 +31,7 @@ from tornado.websocket import websocket_connect
 
 import sweep
 from marsdisk.config import load_config
-from sweep.browse.dashboard import page_of
+from sweep.browse.dashboard import dashboard_page
 from sweep.store.coroutines import run_coroutine
 from sweep.store.fence import Fence
 from sweep.workers.block import BlockTask
@@ -232,7 +232,13 @@ def test_the_page_is_on_the_dashboard_of_dask_while_workers_live(
         str(rings), 0, (0,), load_config(MELT).model_dump(), ({},), "task", True, 1, Fence("", "")
     )
     with workers_from(
-        1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event(), page_of=page_of
+        1,
+        task,
+        1,
+        limits=Limits.from_config(),
+        say=print,
+        stop=threading.Event(),
+        dashboard_page=dashboard_page,
     ) as cluster:
         client = cluster.client
         hint = results_page(client.dashboard_link)

@@ -480,7 +480,7 @@ def test_a_cluster_that_is_lost_again_and_again_is_replaced_as_long_as_it_gets_o
     assert reporter.tally.finished == 6
     first = [client.submitted[0].task.index for client in started]
     assert first == [0, 1, 2, 3, 4, 5]
-    announced = [line.partition("; ")[2] for line in reporter.said]
+    announced = [line.partition("; ")[2] for line in reporter.messages]
     assert announced == [f"starting new workers for the {n} blocks left" for n in (5, 4, 3, 2, 1)]
 
 

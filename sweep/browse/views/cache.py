@@ -6,6 +6,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from ...common.text import counted
 from ...running.progress import duration
 from ...store import layout
 from ..parts import csv_text
@@ -73,7 +74,7 @@ class CacheView:
         worker_rows = _workers(workers, np.bincount(code, minlength=len(workers)), counts, seconds)
         self.text.text = rendered(
             "cache",
-            runs=int(runs.size),
+            runs=counted(int(runs.size), "finished run"),
             counts=list(COUNTS),
             slots=rows,
             reasons=[reasons[j] for j in used],

@@ -20,7 +20,7 @@ import pytest
 from small_sweeps import SCRIPTS
 
 from marsdisk.config import load_config
-from sweep.browse.dashboard import page_of
+from sweep.browse.dashboard import dashboard_page
 from sweep.browse.server import BrowseServer
 from sweep.common.visitors import reachable_addresses, server_names
 from sweep.store.fence import Fence
@@ -124,7 +124,13 @@ def dashboard(finished: Path) -> Iterator[Site]:
     base = load_config(MELT).model_dump()
     task = BlockTask(str(finished), 0, (0,), base, ({},), "task", True, 1, Fence("", ""))
     with workers_from(
-        1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event(), page_of=page_of
+        1,
+        task,
+        1,
+        limits=Limits.from_config(),
+        say=print,
+        stop=threading.Event(),
+        dashboard_page=dashboard_page,
     ) as cluster:
         port = int(str(cluster.client.dashboard_link).split(":")[2].split("/")[0])
         pages = (
@@ -303,7 +309,7 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
             limits=Limits.from_config(),
             say=print,
             stop=threading.Event(),
-            page_of=page_of,
+            dashboard_page=dashboard_page,
         ) as cluster,
     ):
         port = int(str(cluster.client.dashboard_link).split(":")[2].split("/")[0])
