@@ -12,7 +12,8 @@ import sweep
 from sweep import plots
 from sweep.plots.choice import Choice
 from sweep.plots.page import COLOURS, Page
-from sweep.plots.radial import draw_rings, per_ring
+from sweep.plots.radial import draw_rings
+from sweep.results.quantity import Quantity
 from sweep.store.store import Store
 
 
@@ -21,16 +22,21 @@ def temperature_supply(store: str, out: Path) -> None:
     page = Page("screen", [])
     group = Store.open(store)
     total = sweep.open_store(store).sweep.disk_total().M_loss.sel(tau0_target=1.0)
+    loss = Quantity.of(group, "M_loss", total, "M_loss of the whole disk")
     with page.context():
         figure, axes = page.figure(1, 2, height=0.76)
         left, right = axes[0]
         for T0, colour in zip(total.T0.values, COLOURS, strict=False):
             left.loglog(
-                total.mu_orbit10pct, total.sel(T0=T0), "o-", color=colour, label=f"{T0:.0f} K"
+                total.mu_orbit10pct,
+                loss.shown(total.sel(T0=T0)),
+                "o-",
+                color=colour,
+                label=f"{T0:.0f} K",
             )
         left.set(
             xlabel="supply mu_orbit10pct",
-            ylabel="M_loss of the whole disk [M_Mars]",
+            ylabel=loss.head,
             title="until no grain is unbound any more, tau0 = 1",
         )
         left.set_xticks(
@@ -41,9 +47,9 @@ def temperature_supply(store: str, out: Path) -> None:
         left.xaxis.set_minor_formatter(NullFormatter())
         left.legend(title="T0")
         case = Choice.of(group, page, "T0 == 4000 and tau0_target == 1 and mu_orbit10pct == 1")
-        colours, _ = draw_rings(right, case, "M_out_dot")
+        colours, _, quantity = draw_rings(right, case, "M_out_dot")
         right.set_title("T0 = 4000 K, tau0 = 1, mu = 1")
-        figure.colorbar(colours, ax=right, label=per_ring(case, "M_out_dot"))
+        figure.colorbar(colours, ax=right, label=quantity.head)
     plots.save(figure, out)
 
 

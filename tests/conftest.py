@@ -1,6 +1,8 @@
 """Shared by all tests: Hypothesis's profiles, signals as in a terminal, kernels compiled first."""
 
 import itertools
+import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +31,11 @@ THOROUGH = {"max_examples": 300, "derandomize": False, "print_blob": True}
 settings.register_profile("thorough", **THOROUGH, **COMMON)
 settings.load_profile("quick")
 
+#: Where temporary folders are: tests make a hundred thousand files, most of them copies of stores,
+#: and a disk takes several times as long for each.
+MEMORY = Path("/dev/shm")
+MIN_FREE_BYTES = 4 * 2**30
+
 STARTED = pytest.StashKey[float]()  # s, when the suite began
 SIGNALS_OF_A_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
@@ -48,13 +55,15 @@ def go_on(number: int, frame: object) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the processes that tests start the signals that a terminal would give them.
+    """Put temporary folders into memory, and give processes the signals of a terminal.
 
     What ``nohup`` or a script's background ignores, children go on ignoring, and tests that
     interrupt them would wait for ever. A handler, as opposed to that, is not inherited by another
     program. The process that only hands out tests goes on ignoring, so that those that run them
     hear of it.
     """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MIN_FREE_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if starts_no_test(config):
         return
     for number in SIGNALS_OF_A_TERMINAL:

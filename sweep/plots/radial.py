@@ -64,7 +64,7 @@ def radial(
     choice.refuse_no_number(name, ("sample",))
     choice = choice.middle([varying for varying in choice.varying() if varying != axis])
     figure, axes = page.figure(height=0.6)
-    colours, patches, quantity = _draw_rings(axes[0, 0], choice, name)
+    colours, patches, quantity = draw_rings(axes[0, 0], choice, name)
     figure.colorbar(colours, ax=axes[0, 0], label=folded(page.label(quantity)))
     page.title(
         figure,
@@ -77,12 +77,31 @@ def radial(
     return figure
 
 
-def _draw_rings(
-    ax: Axes, choice: Choice, name: str
-) -> tuple[ScalarMappable, list[Patch], Quantity]:
-    """Draw the rings of one disk; return their colours, entries of a legend, and the quantity.
+def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, list[Patch], Quantity]:
+    """Draw the rings of one disk over time.
 
-    Raises a StoreError where no ring has a result.
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    choice : Choice
+        The rings.
+    name : str
+        The series.
+
+    Returns
+    -------
+    colours : matplotlib.cm.ScalarMappable
+        For a colour bar.
+    patches : list of matplotlib.patches.Patch
+        Entries of a legend.
+    quantity : Quantity
+        What the colours show, such as ``M_out_dot per ring``.
+
+    Raises
+    ------
+    StoreError
+        No ring has a result.
     """
     store = choice.store
     status = store.column("status")

@@ -160,7 +160,7 @@ def _results(store: Store, run: int) -> Iterator[Sequence[str]]:
         shown = _all_digits(value)
         if isinstance(value, float):
             quantity = Quantity.of(store, name, value)
-            if quantity.unit != quantity.stored_unit:
+            if quantity.unit == "yr":
                 shown += f" ({float(quantity.shown(value)):.4g} {quantity.unit})"
         yield escaped(name), shown, *_unit_and_meaning(store, name)
 

@@ -92,7 +92,7 @@ class Folder(Location):
 
     @staticmethod
     def _description(file: Path) -> bytes:
-        """Return the content of a regular file; nothing of links, nor of pipes, which would hang."""
+        """Return the content of a regular file; nothing of links and of pipes, which hang."""
         is_link = file.is_symlink() or file.parent.is_symlink()
         if is_link or not file.is_file() or file.stat().st_size > DESCRIPTION_BYTES:
             return b""

@@ -29,6 +29,7 @@ import sweep
 from marsdisk.physics.constants import YEAR
 from sweep.browse.details.series import SHOWN
 from sweep.browse.parts.scales import number as shown_number
+from sweep.results.quantity import Quantity
 from sweep.results.rerun import RecordedRuns
 from sweep.store.store import Store
 
@@ -63,12 +64,13 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(
     wait_for_lines(page, "Sigma", 1)  # which is the last of them
     for name in ("M_out_dot", "M_loss_cum", "tau_los", "s_blow", "T_M", "Sigma"):
         x, y = (np.array(drawn(page, name)[key][0], dtype=float) for key in ("xs", "ys"))
+        quantity = Quantity.of(Store.open(faulty), name, dataset[name].values[run])
         t = dataset.t.values[run] / YEAR
-        values = dataset[name].values[run]
+        values = quantity.shown(dataset[name].values[run])
         drawn_points = np.isfinite(x)
         assert np.allclose(10.0 ** x[drawn_points], t[t > 0.0])
         assert any(
-            np.allclose(y[drawn_points], f(values[t > 0.0]), equal_nan=True)
+            np.allclose(y[drawn_points], f(values[t > 0.0]), atol=0.0, equal_nan=True)
             for f in (lambda v: v, np.log10)
         )
     button(page, "Run").click()
@@ -175,14 +177,15 @@ def test_masses_are_summed_over_rings_until_one_is_asked_for(rings: Path, open_p
     expect(page.get_by_text("sum over rings")).to_be_attached()
     whole = dataset.sweep.grid(["T0", "tau0_target", "ring"]).M_loss
     values = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
-    assert np.allclose(values, whole.sum("ring").values.T, rtol=1e-14)
+    assert np.allclose(values, whole.sum("ring").values.T / 1e-12, rtol=1e-14, atol=0.0)
     page.get_by_label("ring").select_option(label="1")
     expect(page.get_by_text("4 cells, all done.")).to_be_visible()
     page.wait_for_function(
         "Bokeh.documents[0].get_model_by_name('cells').title.text.includes('ring = 1')"
     )
     values = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
-    assert (values == whole.sel(ring=1).values.T).all()
+    ratio = whole.sel(ring=1).values.T / values
+    assert np.allclose(ratio, ratio[0, 0], rtol=1e-14, atol=0.0)  # the unit
     page.get_by_label("colour").select_option(label="t99")
     expect(page.get_by_text("time by which 99 % of the mass lost was lost")).to_be_visible()
 
@@ -195,10 +198,10 @@ def test_axes_and_colours_are_chosen(faulty: Path, open_page: Open) -> None:
     assert axis_labels(page, "cells") == ("variant", "tau0_target")
     page.get_by_label("upwards").select_option(label="value itself")
     expect(page.get_by_text("12 runs: 5 stopped early, 2 failed.")).to_be_visible()
-    assert axis_labels(page, "points") == ("variant", "M_loss [M_Mars]")
+    assert axis_labels(page, "points") == ("variant", "M_loss [1e-12 M_Mars]")
     page.get_by_label("colour").select_option(label="t99")
     expect(page.get_by_text("t99: time by which 99 % of the mass lost was lost")).to_be_visible()
-    assert axis_labels(page, "points") == ("variant", "t99 [s]")
+    assert axis_labels(page, "points") == ("variant", "t99 [yr]")
 
 
 def test_one_run_fills_the_page(single_run: Path, open_page: Open) -> None:
@@ -216,6 +219,7 @@ def test_points_that_make_no_grid_are_a_scatter_plot(scattered: Path, open_page:
     points = drawn(page, "points")
     assert points["x"] == dataset.T0.values[points["run"]].tolist()
     assert points["y"] == dataset.tau0_target.values[points["run"]].tolist()
-    assert points["value"] == dataset.M_loss.values[points["run"]].tolist()
+    losses = dataset.M_loss.values[points["run"]] / 1e-12
+    assert points["value"] == pytest.approx(losses.tolist(), rel=1e-14)
     click(page, "points", points["x"][7], points["y"][7])
     expect(page.get_by_text(f"run {points['run'][7]}", exact=True)).to_be_visible()

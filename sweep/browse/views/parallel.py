@@ -245,9 +245,6 @@ class ParallelView:
     ) -> None:
         name = quantity.name
         sentences = [f"{counted(self._runs.size, 'run')}."]
-        remark = remark_on_units([quantity])
-        if remark:
-            sentences.append(f"{remark}.")
         if zero.any():
             sentences.append(f"{counted(int(zero.sum()), 'run')} with {name} = 0, grey.")
         if without_value.any():
@@ -262,6 +259,9 @@ class ParallelView:
         if hidden_parameters > 0 and parameter_count == MAX_AXES:
             hidden = counted(hidden_parameters, "more parameter")
             sentences.append(f"Not drawn: {hidden}.")
+        remark = remark_on_units([quantity])
+        if remark:
+            sentences.append(f"{remark}.")
         sentences.append("Draw a box over an axis to filter, click a line to choose it.")
         self.note.text = rendered("note", sentences=sentences)
 

@@ -11,6 +11,7 @@ pytest.importorskip("bokeh")
 from bokeh.document import Document
 from small_sweeps import run_here, sweep_file
 
+from marsdisk.physics.constants import YEAR
 from sweep.browse.data import Data
 from sweep.browse.page import VIEWS, Page, data_of
 from sweep.browse.parts import points
@@ -100,7 +101,7 @@ def test_a_zero_is_a_point_of_its_own_where_colours_are_logarithmic(with_zero: D
     assert shown.in_words(logarithmic) == "4 runs: 1 zero"
     assert shown.in_words(Scale.of(shown.value, log=False)) == "4 runs, all done"
     figure = points.PointsFigure(with_zero)
-    figure.show(shown, logarithmic, "title")
+    figure.show(shown, with_zero.quantity("M_loss"), logarithmic, "title")
     assert figure.sources[State.ZERO].data["run"].tolist() == [0]
     assert figure.items[State.ZERO].visible
     assert figure.items[State.ZERO].label.value == "zero (1 run)"
@@ -142,9 +143,15 @@ def test_a_brush_takes_zeros_only_where_it_covers_their_tick(with_zero: Data) ->
 
 
 @pytest.mark.parametrize("values", [[0.00123456, 0.5, 1.0], [1.23456e-5, 1.0], [0.0, 3.3333, 99.0]])
-def test_a_brush_over_a_whole_axis_takes_all_of_it(values: list[float]) -> None:
-    numbers = np.array(values)
-    upright = parallel.Upright(points.Axis.of_numbers("x", numbers, Scale.of(numbers)))
+@pytest.mark.parametrize("name", ["tau_max", "t99"])
+def test_a_brush_over_a_whole_axis_takes_all_of_it(
+    with_zero: Data, values: list[float], name: str
+) -> None:
+    values = [value * YEAR for value in values]
+    quantity = with_zero.quantity(name, values)
+    assert quantity.unit == ("yr" if name == "t99" else "1")
+    numbers = quantity.shown(values)
+    upright = parallel.Upright(points.Axis.of_numbers(quantity, numbers, Scale.of(numbers)))
     lowest, highest = map(float, upright.between(0.0, 1.0))
     assert lowest <= min(values)
     assert max(values) <= highest
@@ -152,7 +159,7 @@ def test_a_brush_over_a_whole_axis_takes_all_of_it(values: list[float]) -> None:
 
 def test_a_brush_is_as_fine_as_its_axis(with_zero: Data) -> None:
     values = np.array([4000.01, 4000.05, 4000.09])
-    axis = points.Axis.of_numbers("T0", values, Scale.of(values))
+    axis = points.Axis.of_numbers(with_zero.along("T0"), values, Scale.of(values))
     lowest, highest = parallel.Upright(axis).between(0.25, 0.75)
     assert 4000.01 < float(lowest) < 4000.05 < float(highest) < 4000.09
 
@@ -163,7 +170,7 @@ def test_zeros_and_runs_without_a_value_stand_apart(with_zero: Data) -> None:
     shown = points.Points.of(with_zero, with_zero.columns["run"], "T0", points.VALUE, "M_loss")
     shown = replace(shown, value=value, state=state)
     figure = points.PointsFigure(with_zero)
-    figure.show(shown, Scale.of(value), "title")
+    figure.show(shown, with_zero.quantity("M_loss"), Scale.of(value), "title")
     (zero,) = figure.sources[State.ZERO].data["y"].tolist()
     (pending,) = figure.sources[State.PENDING].data["y"].tolist()
     assert figure.figure.y_range.start == pending < zero < -10.0
@@ -189,7 +196,7 @@ def test_runs_that_are_not_done_have_no_number_of_any_kind(mixed: Path) -> None:
 def test_texts_of_an_upright_axis_are_texts_however_many(data: Data, count: int) -> None:
     texts = [f"law-{i}" for i in range(count)]
     axis = points.Axis(
-        "law",
+        data.along("law"),
         Scale(log=False, low=0.0, high=count - 1.0),
         np.arange(float(count)),
         [(float(i), name) for i, name in enumerate(texts)],

@@ -71,7 +71,8 @@ def test_a_run_ends_with_the_totals_and_what_to_type_next(ran: Finished) -> None
     text = in_one_line(done.stdout)
     assert "6 runs in 3 blocks into results/small.zarr" in text
     assert "6 of 6 runs done, 0 failed (none)" in text
-    assert re.search(r"M_loss of the whole disk \[M_Mars\] over T0 .*T0 = 3000 . T0 = 4000", text)
+    head = r"M_loss of the whole disk \[1e-12 M_Mars\] over T0 .*T0 = 3000 . T0 = 4000"
+    assert re.search(head, text)
     assert (
         "next: sweep show results/small.zarr, or in Python: import sweep;"
         " sweep.open_store('results/small.zarr')" in text
@@ -183,8 +184,9 @@ def test_status_for_programs_is_json(ran: Finished) -> None:
                 "T0 [K]",
                 "r_in_RM [R_M]",
                 "ring",
-                "M_loss [M_Mars]",
-                "t99 [s]",
+                "M_loss [1e-15 M_Mars]",
+                "t99 [yr]",
+                "M_loss is shown in 1e-15 M_Mars and t99 in yr",
                 "tau_max",
                 "stop_reason",
                 "t_end_years",

@@ -111,7 +111,7 @@ def test_symbols_are_of_results_and_can_be_typeset(rings: Store) -> None:
 
 def test_on_paper_axes_have_symbols_and_on_a_screen_names(rings: Store) -> None:
     figures = {
-        style: plots.draw(rings.location, "heatmap", style=style, y="ring", name="t99")
+        style: plots.draw(rings, "heatmap", style=style, y="ring", name="t99")
         for style in ("screen", "paper")
     }
     bars = {style: figure.axes[-1].get_ylabel() for style, figure in figures.items()}
@@ -125,7 +125,9 @@ def test_on_paper_axes_have_symbols_and_on_a_screen_names(rings: Store) -> None:
 def test_the_table_of_runs_says_in_which_units_conditions_are(
     rings: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["show", str(rings.location), "--columns", "ring,M_loss,Sigma_0"]) == 0
+    with pytest.raises(SystemExit) as end:
+        main(["show", str(rings.location), "--columns", "ring,M_loss,Sigma_0"])
+    assert end.value.code == 0
     out = " ".join(capsys.readouterr().out.split())
     losses = rings.column("M_loss")
     quantity = Quantity.of(rings, "M_loss", losses)
