@@ -1,6 +1,5 @@
 """Styles, titles, legends, hatches, and labels that all figures share."""
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,7 +18,7 @@ from ..common import palette
 from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
-from ..results.quantity import Quantity
+from ..results.quantity import Quantity, is_logarithmic
 
 COLOURS = palette.FIGURE_COLOURS
 CMAP = "viridis"
@@ -29,8 +28,6 @@ LETTER_WIDTH = 0.56
 #: Height of a line over the size of its font.
 LINE_HEIGHT = 1.35
 POINTS_PER_INCH = 72.0
-#: Decades of values from which colours are logarithmic.
-LOG_COLOUR_DECADES = 1.0
 _SHARED: dict[str, Any] = {
     "font.family": "sans-serif",
     "axes.titlelocation": "left",
@@ -191,19 +188,10 @@ def plain(value: Any) -> str:
     return text.replace("$", r"\$")
 
 
-def decades(values: NDArray[Any]) -> float:
-    """Return the decades that the positive values span, or 0 where any value is negative."""
-    finite = values[np.isfinite(values)]
-    positive = finite[finite > 0.0]
-    if not positive.size or (finite < 0.0).any():
-        return 0.0
-    return math.log10(positive.max() / positive.min())
-
-
 def colour_scale(values: NDArray[Any]) -> Normalize:
-    """Return a colour scale, logarithmic where the values span more than a decade."""
+    """Return a colour scale that suits the values."""
     finite = values[np.isfinite(values)]
-    if decades(values) > LOG_COLOUR_DECADES:
+    if is_logarithmic(values):
         positive = finite[finite > 0.0]
         return LogNorm(positive.min(), positive.max())
     if not finite.size:

@@ -11,10 +11,8 @@ from matplotlib.lines import Line2D
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.cells import Cells
-from .page import CMAP, decades
-
-#: Decades of values from which an axis is logarithmic.
-LOG_AXIS_DECADES = 1.2
+from ..results.quantity import is_logarithmic
+from .page import CMAP
 
 
 def are_numbers(values: Sequence[Any]) -> bool:
@@ -82,8 +80,8 @@ def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[State, int]:
             gid=f"points-{absent.name.lower()}",
         )
     ax.set(
-        xscale="log" if decades(x) > LOG_AXIS_DECADES else "linear",
-        yscale="log" if decades(y) > LOG_AXIS_DECADES else "linear",
+        xscale="log" if is_logarithmic(x) else "linear",
+        yscale="log" if is_logarithmic(y) else "linear",
     )
     marked = (State.FAILED, State.PENDING, State.EARLY, State.ZERO, State.FILTERED)
     return {each: int((state == each).sum()) for each in marked}

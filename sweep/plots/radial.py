@@ -16,14 +16,11 @@ from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import adds_up, stopped_early
-from ..results.quantity import Quantity
+from ..results.quantity import Quantity, is_logarithmic
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source
 from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
-
-#: First time over last time, below which the time axis is logarithmic.
-LOG_TIME_RATIO = 0.02
 
 
 def radial(
@@ -119,7 +116,7 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     times = {run: store.rows("t", run) / YEAR for run in done}
     first = min(t[t > 0.0][0] for t in times.values())
     last = max(t[-1] for t in times.values())
-    log_t = first / last < LOG_TIME_RATIO
+    log_t = is_logarithmic(np.concatenate([*times.values()]))
     start = first if log_t else 0.0
     if log_t:
         for run in done:

@@ -17,12 +17,13 @@ from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import labels, stopped_early
+from ..results.quantity import is_logarithmic
 from ..results.rerun import find_run
 from ..results.selection import drawn_at_random
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source, with_unit
-from .page import CMAP, COLOURS, Page, decades, folded, plain
+from .page import CMAP, COLOURS, Page, folded, plain
 
 #: Curves of a figure; of more, a random sample is drawn.
 MAX_CURVES_DRAWN = 2000
@@ -32,10 +33,6 @@ MAX_NAMED_CURVES = 7
 MAX_NAMED_VALUES = 6
 #: Curves that are drawn with lines of full width.
 MAX_WIDE_CURVES = 40
-#: Decades of values from which the vertical axis is logarithmic.
-LOG_AXIS_DECADES = 2.0
-#: First time over last time, below which the time axis is logarithmic.
-LOG_TIME_RATIO = 0.02
 DASHES = ("-", "--", ":", "-.")
 
 #: Options of a line, such as its colour.
@@ -192,12 +189,11 @@ def _draw_panel(
     varying = [axis for axis in choice.varying() if axis not in explained]
     styles, legend = _line_styles(choice, varying, curves)
     stop = choice.store.column("stop_reason")
-    ratios = [_first_positive(curve.t) / curve.t[-1] for curve in curves]
-    log_t = float(np.median(ratios)) < LOG_TIME_RATIO
+    log_t = is_logarithmic(np.concatenate([curve.t for curve in curves]))
     if log_t:
         curves = [_after_start(curve) for curve in curves]
     values = np.concatenate([curve.values for curve in curves])
-    log_y = decades(values) > LOG_AXIS_DECADES
+    log_y = is_logarithmic(values)
     width = mpl.rcParams["lines.linewidth"] if len(curves) <= MAX_WIDE_CURVES else 0.5
     early = LOOKS[State.EARLY]
     has_early = False
@@ -213,11 +209,6 @@ def _draw_panel(
     if has_early:
         legend.append(Line2D([], [], marker=early.marker, lw=0, color="0.3", label=early.word))
     return legend
-
-
-def _first_positive(t: NDArray[np.float64]) -> float:
-    """Return the first time after the start."""
-    return float(t[t > 0.0][0]) if (t > 0.0).any() else float("nan")
 
 
 def _after_start(curve: _Curve) -> _Curve:

@@ -14,12 +14,11 @@ from ..common.errors import StoreError
 from ..common.states import State
 from ..results.cells import cells
 from ..results.columns import labels
+from ..results.quantity import is_logarithmic
 from ..store.store import Store
 from .choice import Choice, source, with_unit
-from .page import COLOURS, Page, decades, plain
+from .page import COLOURS, Page, plain
 
-#: Decades of values from which the axis is logarithmic.
-LOG_AXIS_DECADES = 1.0
 #: Fraction of the range that is left free on both sides for the values of the axes.
 MARGIN = 0.22
 
@@ -203,7 +202,7 @@ class _Scale:
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> "_Scale":
         finite = values[np.isfinite(values)]
-        log = decades(values) > LOG_AXIS_DECADES
+        log = is_logarithmic(values)
         shown = finite[finite > 0.0] if log else finite
         has_zero = log and bool((finite == 0.0).any())
         return cls(log, float(shown.min()), float(shown.max()), has_zero)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from marsdisk.config import RunConfig
 from marsdisk.notes import SENTENCES
-from marsdisk.physics.constants import YEAR
 
 from ..common.errors import NotesWarning, PartOfDiskWarning, RunChangedWarning, StoreError
 from ..common.floats import without_round_off
@@ -28,6 +27,7 @@ from ..store.location import Location
 from ..store.store import Store
 from .columns import STATES, adds_up
 from .notes import UNRECORDED, Notes
+from .quantity import readable_unit
 from .rerun import RecordedRuns
 from .selection import rings_in_words
 
@@ -466,9 +466,8 @@ class SweepAccessor:
         greatest = finite.max()
         if least == greatest:
             return f"{least:.6g}"
-        years = ""
-        if array.attrs.get("units") == "s" and greatest > 0.01 * YEAR:
-            years = f" ({greatest / YEAR:.3g} yr)"
+        unit, size = readable_unit(str(array.attrs.get("units", "1")), finite)
+        years = f" ({greatest / size:.3g} yr)" if unit == "yr" else ""
         return f"{least:.6g} to {greatest:.6g}{years}"
 
 

@@ -29,6 +29,8 @@ MAX_MICROMETRES_SHOWN = 1e-3
 #: Masses and energies are shown in a power of a thousand where the smallest is no smaller than this
 #: fraction of the largest, so that few zeros are written.
 MIN_FRACTION_OF_LARGEST = 1e-3
+#: Largest over smallest positive value beyond which a scale is logarithmic.
+DECADE = 10.0
 RADIUS_DIGITS = 4  #: of a ring, on axes
 #: Numbers that are written without a power of ten.
 PLAIN_NUMBERS = (1e-3, 1e4)
@@ -93,7 +95,7 @@ class Quantity:
         unit = stored_unit
         size = 1.0
         if values is not None and name not in store.parameters:
-            unit, size = _readable_unit(stored_unit, np.asarray(values, dtype=np.float64))
+            unit, size = readable_unit(stored_unit, np.asarray(values, dtype=np.float64))
         return cls(name, stored_unit, unit, size, words or name)
 
     @classmethod
@@ -142,6 +144,19 @@ def remark_on_units(quantities: Iterable[Quantity]) -> str:
     return f"{first} is shown in {others}; conditions and files have {stored}"
 
 
+def is_logarithmic(values: NDArray[Any]) -> bool:
+    """Return whether values are read on a logarithmic scale, in colours as on axes.
+
+    They are where none is negative and the positive ones span more than a decade.
+    """
+    finite = values[np.isfinite(values)]
+    positive = finite[finite > 0.0]
+    has_negative = bool((finite < 0.0).any())
+    if has_negative or not positive.size:
+        return False
+    return bool(positive.max() > DECADE * positive.min())
+
+
 def shown_cells(cells: Cells, quantity: Quantity, along_x: Quantity, along_y: Quantity) -> Cells:
     """Return cells as they are shown: values in their unit of display, radii in place of rings."""
     return replace(
@@ -167,8 +182,24 @@ def _radii_of_rings(store: Store) -> dict[Any, float]:
     return radii if len(radii) == len(annuli) else {}
 
 
-def _readable_unit(unit: str, values: NDArray[np.float64]) -> tuple[str, float]:
-    """Return the unit in which values are read best, and its size in units of the store."""
+def readable_unit(unit: str, values: NDArray[np.float64]) -> tuple[str, float]:
+    """Return the unit in which values are read best.
+
+    Parameters
+    ----------
+    unit : str
+        Unit of the store.
+    values : array
+        What is shown, in that unit.
+
+    Returns
+    -------
+    unit : str
+        Years for long times, micrometres for small lengths, a power of a thousand for masses and
+        energies, or the unit of the store.
+    size : float
+        Size of that unit, in units of the store.
+    """
     magnitudes = np.abs(values[np.isfinite(values) & (values != 0.0)])
     if not magnitudes.size:
         return unit, 1.0

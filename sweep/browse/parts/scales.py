@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...results.quantity import is_logarithmic
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -51,17 +53,12 @@ class Scale:
         values : numpy.ndarray
             Any shape.
         log : bool or None
-            By default, the scale is logarithmic where no value is negative and the positive ones
-            span more than a decade.
+            By default, the scale is the one on which the values are read.
         """
         finite = values[np.isfinite(values)]
         positive = finite[finite > 0.0]
         if log is None:
-            log = bool(
-                positive.size
-                and not (finite < 0.0).any()
-                and positive.max() > 10.0 * positive.min()
-            )
+            log = is_logarithmic(values)
         shown = positive if log else finite
         if not shown.size:
             return cls(log=False, low=0.0, high=1.0)
