@@ -109,6 +109,10 @@ class Data:
         unit = self.unit(name)
         return name if unit == "1" else f"{name} [{unit}]"
 
+    def listed(self, name: str) -> str:
+        """Return a name as controls list it: with its unit where that does not depend on values."""
+        return self.with_unit(name) if name in self.store.parameters else name
+
     def meaning(self, name: str) -> str:
         """Return the description of an array."""
         if name == RUN:

@@ -85,7 +85,7 @@ class MapView:
     def _select(self, title: str, names: list[str], value: str) -> Select:
         options: Any = []
         for name in names:
-            label = "value itself" if name == VALUE else shown(name, 40)
+            label = "value itself" if name == VALUE else shown(self.data.listed(name), 40)
             options.append((name, label))
         return Select(
             title=title, options=options, value=value, width=170, stylesheets=[WIDGET], margin=0

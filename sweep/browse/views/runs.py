@@ -67,7 +67,7 @@ class RunsView:
             "run",
             *(name for name in self.data.columns if name not in {"run", "block", "in_product"}),
         ]
-        options: Any = [(name, shown(name, 40)) for name in names]
+        options: Any = [(name, shown(self.data.listed(name), 40)) for name in names]
         self.sort = Select(
             title="sort by", options=options, value="run", width=170, stylesheets=[WIDGET], margin=0
         )
