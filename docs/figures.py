@@ -29,7 +29,7 @@ def temperature_supply(store: str, out: Path) -> None:
         for T0, colour in zip(total.T0.values, COLOURS, strict=False):
             left.loglog(
                 total.mu_orbit10pct,
-                loss.shown(total.sel(T0=T0)),
+                loss.convert(total.sel(T0=T0)),
                 "o-",
                 color=colour,
                 label=f"{T0:.0f} K",

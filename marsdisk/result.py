@@ -51,9 +51,12 @@ PHASES = ("solid", "partly_solid", "liquid")
 GATES = ("collisions", "supply", "blowout", "sublimation")
 
 
-def described(unit: str, long_name: str) -> Any:
-    """Return a field of a result with its unit and meaning, the attributes of its stored array."""
-    return field(metadata={"units": unit, "long_name": long_name})
+def described(unit: str, long_name: str, symbol: str = "") -> Any:
+    """Return a field of a result with its unit, its meaning, and its symbol as TeX.
+
+    Unit and meaning are the attributes of its stored array.
+    """
+    return field(metadata={"units": unit, "long_name": long_name, "symbol": symbol})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,74 +71,105 @@ class RunResult:
     notes: Note
 
     # series, (samples,)
-    t: Array = described("s", "time")
-    Sigma: Array = described("kg m-2", "surface density of the dust")
-    tau_los: Array = described("1", "line-of-sight optical depth")
-    Phi: Array = described("1", "share of Mars' light that reaches the dust (shielding)")
+    t: Array = described("s", "time", "t")
+    Sigma: Array = described("kg m-2", "surface density of the dust", r"\Sigma")
+    tau_los: Array = described("1", "line-of-sight optical depth", r"\tau_\mathrm{los}")
+    Phi: Array = described("1", "share of Mars' light that reaches the dust (shielding)", r"\Phi")
     Sigma_tau1: Array = described(
         "kg m-2",
         "surface density of a layer of the same dust of vertical optical depth 1 in that light",
+        r"\Sigma_{\tau=1}",
     )
-    T_M: Array = described("K", "temperature of Mars")
-    s_blow: Array = described("m", "blow-out size")
-    T_grain: Array = described("K", "temperature of the grains")
-    kappa: Array = described("m2 kg-1", "opacity of the dust")
+    T_M: Array = described("K", "temperature of Mars", r"T_\mathrm{M}")
+    s_blow: Array = described("m", "blow-out size", r"s_\mathrm{blow}")
+    T_grain: Array = described("K", "temperature of the grains", r"T_\mathrm{grain}")
+    kappa: Array = described("m2 kg-1", "opacity of the dust", r"\kappa")
     supply_nominal: Array = described(
-        "kg m-2 s-1", "supply before feedback, phase and an empty reservoir"
+        "kg m-2 s-1", "supply before feedback, phase and an empty reservoir", r"F_\mathrm{nominal}"
     )
-    supply_applied: Array = described("kg m-2 s-1", "supply")
-    supply_feedback: Array = described("1", "factor of the feedback on the supply")
-    ds_dt: Array = described("m s-1", "speed at which sublimation shrinks grains")
+    supply_applied: Array = described("kg m-2 s-1", "supply", "F")
+    supply_feedback: Array = described("1", "factor of the feedback on the supply", "f")
+    ds_dt: Array = described("m s-1", "speed at which sublimation shrinks grains", r"\dot{s}")
     t_blow: Array = described(
-        "s", "time in which unbound grains are blown out, in the light that there is"
+        "s",
+        "time in which unbound grains are blown out, in the light that there is",
+        r"t_\mathrm{blow}",
     )
     t_coll_smallest: Array = described(
-        "s", "mean time between collisions of a grain of the smallest size with mass"
+        "s",
+        "mean time between collisions of a grain of the smallest size with mass",
+        r"t_\mathrm{coll,smallest}",
     )
     t_coll_largest: Array = described(
-        "s", "mean time between collisions of a grain of the largest size with mass"
+        "s",
+        "mean time between collisions of a grain of the largest size with mass",
+        r"t_\mathrm{coll,largest}",
     )
     phase: NDArray[np.uint8] = described("1", "phase of the grains")
     gates: NDArray[np.uint8] = described("1", "what phase.* and the reservoir let act, a bit each")
-    e: Array = described("1", "eccentricity of the grains' orbits")
-    v_rel: Array = described("m s-1", "relative speed of the grains")
-    M_out_dot: Array = described("M_Mars s-1", "mass blown out per time")
-    M_sink_dot: Array = described("M_Mars s-1", "mass lost otherwise per time")
-    M_loss_cum: Array = described("M_Mars", "mass lost since t = 0")
-    M_loss_blowout_cum: Array = described("M_Mars", "mass lost by blow-out since t = 0")
-    M_loss_sublimation_cum: Array = described("M_Mars", "mass lost by sublimation since t = 0")
-    M_loss_other_cum: Array = described("M_Mars", "mass lost otherwise since t = 0")
-    M_supplied_cum: Array = described("M_Mars", "mass supplied since t = 0")
+    e: Array = described("1", "eccentricity of the grains' orbits", "e")
+    v_rel: Array = described("m s-1", "relative speed of the grains", r"v_\mathrm{rel}")
+    M_out_dot: Array = described("M_Mars s-1", "mass blown out per time", r"\dot{M}_\mathrm{out}")
+    M_sink_dot: Array = described(
+        "M_Mars s-1", "mass lost otherwise per time", r"\dot{M}_\mathrm{sink}"
+    )
+    M_loss_cum: Array = described("M_Mars", "mass lost since t = 0", r"M_\mathrm{loss}(t)")
+    M_loss_blowout_cum: Array = described(
+        "M_Mars", "mass lost by blow-out since t = 0", r"M_\mathrm{loss,blowout}(t)"
+    )
+    M_loss_sublimation_cum: Array = described(
+        "M_Mars", "mass lost by sublimation since t = 0", r"M_\mathrm{loss,sublimation}(t)"
+    )
+    M_loss_other_cum: Array = described(
+        "M_Mars", "mass lost otherwise since t = 0", r"M_\mathrm{loss,other}(t)"
+    )
+    M_supplied_cum: Array = described(
+        "M_Mars", "mass supplied since t = 0", r"M_\mathrm{supplied}(t)"
+    )
 
     # sizes, (bins,) and (snapshots, bins)
-    s: Array = described("m", "grain radius, centre of the bin")
+    s: Array = described("m", "grain radius, centre of the bin", "s")
     s_edges: Array = described("m", "edges of the bins")
     t_snapshot: Array = described("s", "time of the snapshot")
-    N: Array = described("m-2", "number of grains per bin and area of disk")
+    N: Array = described("m-2", "number of grains per bin and area of disk", "N")
 
-    M_blown: Array = described("M_Mars", "mass blown out of each bin, (bins,)")
+    M_blown: Array = described("M_Mars", "mass blown out of each bin, (bins,)", r"M_\mathrm{blown}")
 
     # totals
-    M_loss: float = described("M_Mars", "mass lost")
-    M_loss_blowout: float = described("M_Mars", "mass lost by blow-out")
-    M_loss_thick: float = described("M_Mars", "mass lost by blow-out while tau_los was above 1")
-    M_loss_sublimation: float = described("M_Mars", "mass lost by sublimation")
-    M_loss_other: float = described("M_Mars", "mass lost otherwise")
-    M_available: float = described(
-        "M_Mars", "mass at t = 0 and all that can be supplied; infinite where supply has no end"
+    M_loss: float = described("M_Mars", "mass lost", r"M_\mathrm{loss}")
+    M_loss_blowout: float = described("M_Mars", "mass lost by blow-out", r"M_\mathrm{loss,blowout}")
+    M_loss_thick: float = described(
+        "M_Mars", "mass lost by blow-out while tau_los was above 1", r"M_\mathrm{loss,thick}"
     )
-    M_supplied: float = described("M_Mars", "mass supplied")
-    Sigma_0: float = described("kg m-2", "surface density at t = 0")
-    Sigma_final: float = described("kg m-2", "surface density at the end")
-    t_end: float = described("s", "time at which the run ended")
-    t99: float = described("s", "time by which 99 % of the mass lost was lost")
-    E_collisions: float = described("J", "kinetic energy brought into collisions (energy.enabled)")
-    E_dissipated: float = described("J", "part of it that collisions dissipated (energy.enabled)")
+    M_loss_sublimation: float = described(
+        "M_Mars", "mass lost by sublimation", r"M_\mathrm{loss,sublimation}"
+    )
+    M_loss_other: float = described("M_Mars", "mass lost otherwise", r"M_\mathrm{loss,other}")
+    M_available: float = described(
+        "M_Mars",
+        "mass at t = 0 and all that can be supplied; infinite where supply has no end",
+        r"M_\mathrm{available}",
+    )
+    M_supplied: float = described("M_Mars", "mass supplied", r"M_\mathrm{supplied}")
+    Sigma_0: float = described("kg m-2", "surface density at t = 0", r"\Sigma_0")
+    Sigma_final: float = described("kg m-2", "surface density at the end", r"\Sigma_\mathrm{final}")
+    t_end: float = described("s", "time at which the run ended", r"t_\mathrm{end}")
+    t99: float = described("s", "time by which 99 % of the mass lost was lost", "t_{99}")
+    E_collisions: float = described(
+        "J", "kinetic energy brought into collisions (energy.enabled)", r"E_\mathrm{collisions}"
+    )
+    E_dissipated: float = described(
+        "J", "part of it that collisions dissipated (energy.enabled)", r"E_\mathrm{dissipated}"
+    )
     tau_max: float = described(
-        "1", "largest line-of-sight optical depth at the end of any step or at any sample"
+        "1",
+        "largest line-of-sight optical depth at the end of any step or at any sample",
+        r"\tau_\mathrm{max}",
     )
     gated_time: float = described(
-        "s", "time during which grains were not solid and phase.* held processes back"
+        "s",
+        "time during which grains were not solid and phase.* held processes back",
+        r"t_\mathrm{gated}",
     )
     ledger_error: float = described(
         "1", "largest imbalance of start, supply, losses and dust, over start and supply"

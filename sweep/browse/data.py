@@ -1,7 +1,7 @@
 """The data of a store for the page, read on demand and kept until the store changes."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.states import State
 from ..results.columns import RESULTS, Columns, adds_up, coded
 from ..results.notes import Notes
-from ..results.quantity import Quantity
+from ..results.quantity import Quantity, quantities_together
 from ..results.rerun import RecordedRuns
 from ..store import layout
 from ..store.store import Store
@@ -97,12 +97,16 @@ class Data:
         return self.store.unit(name)
 
     def quantity(self, name: str, values: ArrayLike | None = None, words: str = "") -> Quantity:
-        """Return how a column is read; see :meth:`sweep.results.quantity.Quantity.of`."""
+        """Return how a column is shown; see :meth:`sweep.results.quantity.Quantity.of`."""
         return Quantity.of(self.store, name, values, words)
 
-    def along(self, name: str) -> Quantity:
-        """Return how a parameter is read along an axis."""
-        return Quantity.along(self.store, name)
+    def quantities(self, names: Iterable[str]) -> dict[str, Quantity]:
+        """Return how columns are shown in one table, whatever part of their runs it has."""
+        return quantities_together(self.store, {name: self.columns[name] for name in names})
+
+    def axis_quantity(self, name: str) -> Quantity:
+        """Return how a parameter is shown along an axis."""
+        return Quantity.of_axis(self.store, name)
 
     def with_unit(self, name: str) -> str:
         """Return a name with the unit of the store, such as ``T0 [K]``."""
@@ -216,13 +220,7 @@ class Data:
         is_nan = value != value
         if is_nan:
             return "none"
-        quantity = self.along(name)
-        text = shown(value, longest)
-        if quantity.radii:
-            return f"{text} ({quantity.tick(value)} R_M)"
-        if quantity.unit == "1" or isinstance(value, str):
-            return text
-        return f"{text} {quantity.unit}"
+        return self.axis_quantity(name).with_unit(value, shown(value, longest))
 
     def labels(self, dimension: str) -> list[str]:
         """Return the names along a dimension, such as those of the cache's slots."""

@@ -345,7 +345,7 @@ def summary(
     """  # noqa: D301 # \b tells click to keep the lines
     from ..results.outcomes import remarks
     from ..results.quantiles import independent, spreads
-    from ..results.quantity import Quantity
+    from ..results.quantity import Quantity, remark_on_units
 
     opened, outcomes = _open(store, target, log=log)
     outcomes, remark = independent(opened, outcomes)
@@ -372,6 +372,9 @@ def summary(
     head = f"log10 of {quantity.head}" if log else quantity.head
     console.print(f"quantiles of {head}, with 95 % intervals", soft_wrap=True)
     console.print(_quantile_table(groups, quantiles, quantity))
+    remark = remark_on_units([quantity])
+    if remark:
+        notes.append(remark)
     for note in notes:
         console.print(f"note: {note}", soft_wrap=True)
 
@@ -405,9 +408,9 @@ def _quantile_table(
         missing = ", ".join(f"{count} {word}" for word, count in group.missing.items()) or "-"
         cells = []
         for quantile, low, high in zip(
-            quantity.shown(group.quantiles).tolist(),
-            quantity.shown(group.low).tolist(),
-            quantity.shown(group.high).tolist(),
+            quantity.convert(group.quantiles).tolist(),
+            quantity.convert(group.low).tolist(),
+            quantity.convert(group.high).tolist(),
             strict=True,
         ):
             interval = f" [{text(low)}, {text(high)}]" if math.isfinite(low) else ""

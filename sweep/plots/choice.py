@@ -13,7 +13,7 @@ from ..common.states import State
 from ..common.text import counted
 from ..results.columns import Columns, adds_up, in_order, labels
 from ..results.notes import Notes
-from ..results.quantity import Quantity
+from ..results.quantity import Quantity, remark_on_units
 from ..results.selection import BOUNDS_OF_RINGS, Selection
 from ..store.store import Store
 from .page import Page, plain
@@ -224,7 +224,7 @@ class Choice:
     def quantity(
         self, name: str, values: NDArray[np.float64], summed: str | None = None
     ) -> Quantity:
-        """Return how a result is read, such as ``M_loss of the whole disk [1e-9 M_Mars]``.
+        """Return how a result is shown, such as ``M_loss of the whole disk [1e-9 M_Mars]``.
 
         Parameters
         ----------
@@ -241,7 +241,11 @@ class Choice:
             Its unit, and the words for it.
         """
         words = f"{name} of {self.selection.rings_in_words}" if summed else ""
-        return Quantity.of(self.store, name, values, words)
+        quantity = Quantity.of(self.store, name, values, words)
+        remark = remark_on_units([quantity])
+        if remark:
+            self.page.notes.append(remark)
+        return quantity
 
     def fixed(self, *shown: str | None, summed: str | None = None) -> str:
         """Describe what the runs share, such as ``T0 = 4000 K, sum over 32 rings``."""
@@ -272,12 +276,8 @@ class Choice:
 
 def with_unit(store: Store, name: str, value: Any) -> str:
     """Return a value with its unit, such as ``4000 K``, without a breakable space."""
-    quantity = Quantity.along(store, name)
-    if quantity.radii:
-        return f"{plain(value)} ({quantity.tick(value)} R_M)".replace(" ", "\u00a0")
-    if quantity.unit == "1" or isinstance(value, str):
-        return plain(value)
-    return f"{plain(value)}\u00a0{quantity.unit}".replace(" ", "\u00a0")
+    quantity = Quantity.of_axis(store, name)
+    return quantity.with_unit(value, plain(value)).replace(" ", "\u00a0")
 
 
 def source(store: Store) -> str:

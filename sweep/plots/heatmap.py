@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from ..common.errors import StoreError
 from ..common.states import State
 from ..results.cells import Cells, cells
-from ..results.quantity import Quantity, shown_cells
+from ..results.quantity import Quantity, remark_on_units
 from ..store.store import Store
 from .choice import Choice, source, with_unit
 from .page import (
     CMAP,
     Page,
     colour_scale,
-    folded,
     hatch,
     hatch_legend,
     is_bright,
@@ -49,6 +48,16 @@ class _HeatmapAxes:
     y: str
     over: str | None  #: a panel for each of its values
     summed: str | None  #: the ring axis where rings are summed
+
+    @property
+    def along_x(self) -> Quantity:
+        """How the horizontal axis is shown."""
+        return Quantity.of_axis(self.choice.store, self.x)
+
+    @property
+    def along_y(self) -> Quantity:
+        """How the vertical axis is shown."""
+        return Quantity.of_axis(self.choice.store, self.y)
 
     @property
     def panels(self) -> list[Any]:
@@ -116,9 +125,16 @@ def heatmap(
     stored = _read_panels(axes, name)
     values = np.concatenate([panel.value.ravel() for panel in stored])
     quantity = axes.choice.quantity(name, values, axes.summed)
-    along_x = Quantity.along(store, axes.x)
-    along_y = Quantity.along(store, axes.y)
-    shown = [shown_cells(panel, quantity, along_x, along_y) for panel in stored]
+    page.notes += filter(None, [remark_on_units([axes.along_x, axes.along_y])])
+    shown = [
+        replace(
+            panel,
+            x=[axes.along_x.label_of(value) for value in panel.x],
+            y=[axes.along_y.label_of(value) for value in panel.y],
+            value=quantity.convert(panel.value),
+        )
+        for panel in stored
+    ]
     return _draw_figure(page, axes, shown, quantity)
 
 
@@ -189,8 +205,6 @@ def _are_scattered(panels: Sequence[Cells], runs: int) -> bool:
 def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], quantity: Quantity) -> Figure:
     choice = axes.choice
     store = choice.store
-    along_x = Quantity.along(store, axes.x)
-    along_y = Quantity.along(store, axes.y)
     scattered = _are_scattered(panels, choice.runs.size)
     columns = min(len(panels), MAX_COLUMNS)
     figure, grid = page.figure(
@@ -214,14 +228,14 @@ def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], quantity: 
         if axes.over:
             heading = f"{plain(axes.over)} = {with_unit(store, axes.over, value)}"
             ax.set_title(heading.replace("\u00a0", " "))
-    _label_outer_axes(grid, len(panels), page.label(along_x), page.label(along_y))
+    _label_outer_axes(grid, len(panels), page.label(axes.along_x), page.label(axes.along_y))
     bar = figure.colorbar(
-        ScalarMappable(norm, CMAP), ax=grid, label=folded(page.label(quantity)), pad=0.02
+        ScalarMappable(norm, CMAP), ax=grid, label=page.label(quantity, folds=True), pad=0.02
     )
     bar.ax.minorticks_off()
     page.title(
         figure,
-        f"{quantity.head} over {plain(axes.x)} and {plain(axes.y)}",
+        f"{quantity.head} over {plain(axes.along_x.words)} and {plain(axes.along_y.words)}",
         choice.fixed(axes.x, axes.y, axes.over, summed=axes.summed),
         source(store),
         choice.doubts(),

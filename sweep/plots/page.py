@@ -23,6 +23,8 @@ from ..results.quantity import Quantity, is_logarithmic
 COLOURS = palette.FIGURE_COLOURS
 CMAP = "viridis"
 MAX_LABEL_CHARACTERS = 32
+#: Letters of the label of an upright axis beyond which its unit stands on a second line.
+MAX_LETTERS_IN_LINE = 24
 #: Width of a letter over the size of its font.
 LETTER_WIDTH = 0.56
 #: Height of a line over the size of its font.
@@ -126,9 +128,14 @@ class Page:
         axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **subplot_options)
         return figure, axes
 
-    def label(self, quantity: Quantity) -> str:
-        """Return the label of an axis: on paper with the symbol, on a screen with the name."""
-        return quantity.mathtext if self.style == "paper" else quantity.head
+    def label(self, quantity: Quantity, *, folds: bool = False) -> str:
+        """Return the label of an axis: on paper with the symbol, on a screen with the name.
+
+        One that ``folds`` has its unit on a second line where it is long.
+        """
+        text = quantity.mathtext if self.style == "paper" else quantity.head
+        is_long = len(quantity.head) > MAX_LETTERS_IN_LINE
+        return text.replace(" [", "\n[", 1) if folds and is_long else text
 
     def title(self, figure: Figure, heading: str, *lines: str) -> None:
         """Write a title that names the quantity, then the fixed parameters and the source.
@@ -174,7 +181,7 @@ def _heighten(figure: Figure, lines: int) -> None:
 
 def folded(text: str) -> str:
     """Return a label of an axis with its unit on a second line where the label is long."""
-    return text.replace(" [", "\n[", 1) if len(text) > 24 else text
+    return text.replace(" [", "\n[", 1) if len(text) > MAX_LETTERS_IN_LINE else text
 
 
 def plain(value: Any) -> str:

@@ -73,13 +73,13 @@ def psd(
         )
     stored_s, density = _read_distribution(store, number, per)
     sizes = Quantity.of(store, "s", stored_s, "grain radius s")
-    s = sizes.shown(stored_s)
+    s = sizes.convert(stored_s)
     t = store.rows("t_snapshot", number) / YEAR
     figure, axes = page.figure(height=0.62)
     ax = axes[0, 0]
     colours = [mpl.colormaps[CMAP](i / max(t.size - 1, 1) * 0.92) for i in range(t.size)]
     times = store.rows("t", number) / YEAR
-    s_blow = sizes.shown(store.rows("s_blow", number))
+    s_blow = sizes.convert(store.rows("s_blow", number))
     for i, colour in enumerate(colours):
         positive = np.where(density[i] > 0.0, density[i], np.nan)
         ax.loglog(s, positive, color=colour, gid=f"snapshot-{i}")

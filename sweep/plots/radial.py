@@ -16,11 +16,11 @@ from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import adds_up, stopped_early
-from ..results.quantity import Quantity, is_logarithmic
+from ..results.quantity import Quantity, is_logarithmic_time, remark_on_units
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source
-from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
+from .page import CMAP, Page, colour_scale, hatch, hatch_legend
 
 
 def radial(
@@ -62,7 +62,7 @@ def radial(
     choice = choice.middle([varying for varying in choice.varying() if varying != axis])
     figure, axes = page.figure(height=0.6)
     colours, patches, quantity = draw_rings(axes[0, 0], choice, name)
-    figure.colorbar(colours, ax=axes[0, 0], label=folded(page.label(quantity)))
+    figure.colorbar(colours, ax=axes[0, 0], label=page.label(quantity, folds=True))
     page.title(
         figure,
         f"{name} of {choice.runs.size} rings over time",
@@ -112,11 +112,12 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     stored = {run: store.rows(name, run) for run in done}
     words = f"{name} per ring" if adds_up(store.unit(name)) else name
     quantity = Quantity.of(store, name, np.concatenate([stored[run] for run in done]), words)
-    values = {run: quantity.shown(stored[run]) for run in done}
+    choice.page.notes += filter(None, [remark_on_units([quantity])])
+    values = {run: quantity.convert(stored[run]) for run in done}
     times = {run: store.rows("t", run) / YEAR for run in done}
     first = min(t[t > 0.0][0] for t in times.values())
     last = max(t[-1] for t in times.values())
-    log_t = is_logarithmic(np.concatenate([*times.values()]))
+    log_t = is_logarithmic_time(times.values())
     start = first if log_t else 0.0
     if log_t:
         for run in done:
@@ -142,7 +143,11 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
         _draw_ring(ax, times[run], value, low, high, norm, log_t=log_t)
         early += bool(stopped_early(stop[run]))
     drawn = bounds[choice.runs]
-    ax.set(xscale="log" if log_t else "linear", xlabel="time [yr]", ylabel="ring radius [R_M]")
+    ax.set(
+        xscale="log" if log_t else "linear",
+        xlabel="time [yr]",
+        ylabel=choice.page.label(Quantity.of_axis(store, str(store.ring_axis))),
+    )
     ax.set(xlim=(start, last), ylim=(drawn[:, 0].min(), drawn[:, 1].max()))
     patches = hatch_legend(counts, "ring")
     if has_zeros:

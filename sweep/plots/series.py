@@ -17,13 +17,13 @@ from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import labels, stopped_early
-from ..results.quantity import is_logarithmic
+from ..results.quantity import is_logarithmic, is_logarithmic_time
 from ..results.rerun import find_run
 from ..results.selection import drawn_at_random
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source, with_unit
-from .page import CMAP, COLOURS, Page, folded, plain
+from .page import CMAP, COLOURS, Page, plain
 
 #: Curves of a figure; of more, a random sample is drawn.
 MAX_CURVES_DRAWN = 2000
@@ -109,9 +109,9 @@ def series(
         stored, lacking = _read_curves(choice, panel_name, summed)
         values = np.concatenate([curve.values for curve in stored])
         quantity = choice.quantity(panel_name, values, summed)
-        curves = [replace(curve, values=quantity.shown(curve.values)) for curve in stored]
+        curves = [replace(curve, values=quantity.convert(curve.values)) for curve in stored]
         legend = _draw_panel(ax, choice, curves, explained=() if run else (summed,))
-        ax.set_ylabel(folded(page.label(quantity)))
+        ax.set_ylabel(page.label(quantity, folds=True))
         if len(names) == 1:
             title = quantity.head
     axes[-1, 0].set_xlabel("time [yr]")
@@ -189,7 +189,7 @@ def _draw_panel(
     varying = [axis for axis in choice.varying() if axis not in explained]
     styles, legend = _line_styles(choice, varying, curves)
     stop = choice.store.column("stop_reason")
-    log_t = is_logarithmic(np.concatenate([curve.t for curve in curves]))
+    log_t = is_logarithmic_time([curve.t for curve in curves])
     if log_t:
         curves = [_after_start(curve) for curve in curves]
     values = np.concatenate([curve.values for curve in curves])

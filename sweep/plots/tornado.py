@@ -101,8 +101,8 @@ def sensitivity(
     bars = _read_bars(choice, name, centre, summed)
     stored = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
     quantity = choice.quantity(name, stored, summed)
-    bars = [replace(bar, values=quantity.shown(bar.values)) for bar in bars]
-    values = quantity.shown(stored)
+    bars = [replace(bar, values=quantity.convert(bar.values)) for bar in bars]
+    values = quantity.convert(stored)
     are_alone = all(np.isfinite(bar.values).sum() < 2 for bar in bars)
     if are_alone and choice.runs.size > 1 and not choice.lacking():
         raise StoreError(

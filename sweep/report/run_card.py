@@ -8,12 +8,11 @@ import numpy as np
 
 from marsdisk.config import RunConfig, value_at
 from marsdisk.config.yaml_file import yaml_text
-from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 
 from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy
-from ..results.columns import NUMERICS, RESULTS, without_uncommitted
+from ..results.columns import EXECUTION, RESULTS, without_uncommitted
 from ..results.notes import Notes
 from ..results.quantity import Quantity
 from ..results.rerun import RecordedRuns
@@ -120,8 +119,10 @@ def _head(store: Store, run: int, status: int) -> Iterator[str]:
     )
     yield f"- state: **{layout.STATUS.get(status, 'unknown')}**"
     if status == layout.DONE:
-        years = _value(store, "t_end", run) / YEAR
-        yield f"- ended after {years:.6g} yr: {_stop_reason(_value(store, 'stop_reason', run))}"
+        t_end = _value(store, "t_end", run)
+        quantity = Quantity.of(store, "t_end", t_end)
+        end = f"{float(quantity.convert(t_end)):.6g} {quantity.unit}"
+        yield f"- ended after {end}: {_stop_reason(_value(store, 'stop_reason', run))}"
         error = _value(store, "ledger_error", run)
         yield (
             f"- ledger: start + supply = dust + losses to {error:.2g} of start and supply"
@@ -153,7 +154,7 @@ def _varying(store: Store, run: int) -> Iterator[Sequence[str]]:
 
 
 def _results(store: Store, run: int) -> Iterator[Sequence[str]]:
-    for name in (*RESULTS, *NUMERICS):
+    for name in (*RESULTS, *EXECUTION):
         if name not in store:
             continue
         value = _value(store, name, run)
@@ -161,7 +162,7 @@ def _results(store: Store, run: int) -> Iterator[Sequence[str]]:
         if isinstance(value, float):
             quantity = Quantity.of(store, name, value)
             if quantity.unit == "yr":
-                shown += f" ({float(quantity.shown(value)):.4g} {quantity.unit})"
+                shown += f" ({float(quantity.convert(value)):.4g} {quantity.unit})"
         yield escaped(name), shown, *_unit_and_meaning(store, name)
 
 

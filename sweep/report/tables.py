@@ -13,7 +13,7 @@ from ..common.errors import StoreError
 from ..common.text import counted, text
 from ..results.columns import RESULTS_IN_TABLES, Columns
 from ..results.notes import Notes
-from ..results.quantity import Quantity, remark_on_units
+from ..results.quantity import Quantity, quantities_together, remark_on_units
 from ..store.store import Store
 
 #: Least width of a column of prose, in characters; longer cells are folded.
@@ -61,7 +61,9 @@ def runs_table(
         raise StoreError("the name of a column is empty; write --columns T0,M_loss")
     shown = runs[:rows]
     names = [name for name in dict.fromkeys(names) if name != "run"]
-    quantities = {name: _quantity(columns, name, runs) for name in names}
+    # of all chosen runs, so that --rows changes no unit
+    values = {name: columns[name][runs] for name in names}
+    quantities = quantities_together(columns.store, values)
     content = {name: _cells(quantities[name], columns[name][shown]) for name in names}
     heads = {name: quantity.head for name, quantity in quantities.items()}
     noted = Notes.of(columns.store, shown).noted
@@ -100,15 +102,9 @@ def runs_table(
     return Group(table, *map(Text, notes))
 
 
-def _quantity(columns: Columns, name: str, runs: NDArray[np.int64]) -> Quantity:
-    """Return how a column is read where all of the chosen runs are, so that rows do not matter."""
-    values = columns[name][runs]
-    return Quantity.of(columns.store, name, values if values.dtype.kind == "f" else None)
-
-
 def _cells(quantity: Quantity, values: NDArray[Any]) -> list[str]:
     if values.dtype.kind == "f":
-        values = quantity.shown(values)
+        values = quantity.convert(values)
     return ["-" if value == "not_yet" else text(value) for value in values.tolist()]
 
 

@@ -15,7 +15,7 @@ from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy, Spread
 from ..results.columns import coded, runs_of
 from ..results.outcomes import GOOD, STATES, Outcomes, outcomes
-from ..results.quantity import Quantity
+from ..results.quantity import Quantity, remark_on_units
 from ..results.rerun import RecordedRuns
 from ..running.progress import duration
 from ..spec.designs import POINT
@@ -79,8 +79,10 @@ def totals(store: Store, name: str = "M_loss") -> Table | None:
             cell = _cell(results, available, quantity, cases[column_of_case[cases] == column])
             cells.append(cell)
         table.add_row(*cells)
+    captions = [remark_on_units([quantity])]
     if len(rows) > MAX_ROWS:
-        table.caption = f"and {len(rows) - MAX_ROWS} rows more"
+        captions.append(f"and {len(rows) - MAX_ROWS} rows more")
+    table.caption = "; ".join(filter(None, captions)) or None
     return table
 
 
@@ -115,7 +117,7 @@ def _cell(
         return STATES[state]
     value = float(results.value[case])
     share = "" if available is None else f" ({100.0 * value / available[case]:.2g} %)"
-    return f"{text(float(quantity.shown(value)))}{share}"
+    return f"{text(float(quantity.convert(value)))}{share}"
 
 
 def failures(store: Store, sweep: Sweep, max_runs: int = 10) -> list[str]:

@@ -39,8 +39,8 @@ RESULTS = (
     "E_collisions",
     "E_dissipated",
 )
-#: What a run took, and what its solver met.
-NUMERICS = (
+#: How a run was computed: its solver, its time, and its worker.
+EXECUTION = (
     "ledger_error",
     "steps",
     "steps_rejected",
@@ -51,7 +51,7 @@ NUMERICS = (
     "attempt",
     "worker",
 )
-#: Columns of a table of runs beside the parameters.
+#: Columns of a table of runs in addition to the parameters.
 RESULTS_IN_TABLES = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 NOT_DONE = "not_done"  #: in place of the notes of a run without a result
 #: All values that columns of text can have.

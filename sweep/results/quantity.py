@@ -1,12 +1,13 @@
-"""How a quantity is read: the unit that it is shown in, and the words of its axis or head.
+"""How a quantity is shown: its unit, and its words on an axis or in a head.
 
-Figures, the page, and tables in the terminal take both from here. Conditions, expectations, files,
-and Python keep the units of the store.
+Figures, the page, and tables of runs and totals take both from here. Conditions, expectations,
+files, answers on sensitivity, comparisons of stores, and Python keep the units of the store.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,23 +18,25 @@ from marsdisk.physics.orbit import reference_radius
 
 from ..store import layout
 from ..store.store import Store
-from .cells import Cells
 from .columns import adds_up
 from .selection import BOUNDS_OF_RINGS
 
 MICROMETRE = 1e-6  # m
-#: Times that end later than this are shown in years.
-MIN_YEARS_SHOWN = 0.01
-#: Lengths below this are shown in micrometres [m].
-MAX_MICROMETRES_SHOWN = 1e-3
+#: Times are shown in years where the largest is longer than this [yr].
+MIN_LARGEST_YEARS = 0.01
+#: Lengths are shown in micrometres where the largest is below this [m].
+MAX_LENGTH_IN_MICROMETRES = 1e-3
 #: Masses and energies are shown in a power of a thousand where the smallest is no smaller than this
 #: fraction of the largest, so that few zeros are written.
 MIN_FRACTION_OF_LARGEST = 1e-3
-#: Largest over smallest positive value beyond which a scale is logarithmic.
-DECADE = 10.0
-RADIUS_DIGITS = 4  #: of a ring, on axes
 #: Numbers that are written without a power of ten.
 PLAIN_NUMBERS = (1e-3, 1e4)
+#: Below this, the power of a thousand is no exact number any more.
+MIN_WITH_POWER = 1e-290
+#: Largest over smallest positive value beyond which a scale is logarithmic.
+DECADE = 10.0
+#: Digits of the radius of a ring, unless more are needed to tell rings apart.
+RADIUS_DIGITS = range(4, 13)
 
 
 @dataclass(frozen=True)
@@ -48,18 +51,18 @@ class Quantity:
         Unit of its values in the store; 1 where they have none.
     unit : str
         Unit in which they are shown.
-    size : float
+    factor : float
         That unit in units of the store.
     words : str
         What the quantity is called on an axis, such as ``M_loss of the whole disk``.
     radii : mapping of int to float
-        Radius of each ring [R_M] by its number; empty unless the values are rings.
+        Radius of each ring [R_M] by its number; empty unless they are shown in place of rings.
     """
 
     name: str
     stored_unit: str
     unit: str
-    size: float
+    factor: float
     words: str
     radii: Mapping[Any, float] = field(default_factory=dict)
 
@@ -67,7 +70,7 @@ class Quantity:
     def of(
         cls, store: Store, name: str, values: ArrayLike | None = None, words: str = ""
     ) -> "Quantity":
-        """Return how an array is read.
+        """Return how an array is shown.
 
         Parameters
         ----------
@@ -76,31 +79,33 @@ class Quantity:
         name : str
             Name of the array.
         values : array, optional
-            What is shown of a result. Parameters are shown in the unit of their key.
+            What is shown of a result, in the unit of the store, which is kept by default.
+            Parameters are shown in the unit of their key.
         words : str
             What the quantity is called; by default its name.
 
         Returns
         -------
         Quantity
-            Its unit, size, and words.
+            Its unit and words.
 
         Examples
         --------
         >>> t99 = Quantity.of(store, "t99", store.column("t99"))
-        >>> t99.head, t99.shown(3.15576e7)
+        >>> t99.head, t99.convert(3.15576e7)
         ('t99 [yr]', 1.0)
         """
         stored_unit = store.unit(name)
         unit = stored_unit
-        size = 1.0
-        if values is not None and name not in store.parameters:
-            unit, size = readable_unit(stored_unit, np.asarray(values, dtype=np.float64))
-        return cls(name, stored_unit, unit, size, words or name)
+        factor = 1.0
+        is_kept = name in store.parameters or name in layout.COMPUTING_TIMES
+        if values is not None and not is_kept:
+            unit, factor = readable_unit(stored_unit, np.asarray(values, dtype=np.float64))
+        return cls(name, stored_unit, unit, factor, words or name)
 
     @classmethod
-    def along(cls, store: Store, name: str) -> "Quantity":
-        """Return how a parameter is read along an axis: of rings, the radii stand there."""
+    def of_axis(cls, store: Store, name: str) -> "Quantity":
+        """Return how a parameter is shown along an axis: rings are shown by their radii."""
         radii = _radii_of_rings(store) if name == store.ring_axis else {}
         if not radii:
             return cls.of(store, name)
@@ -118,13 +123,55 @@ class Quantity:
         words = self.words.replace(self.name, f"${symbol}$", 1) if symbol else self.words
         return words if self.unit == "1" else f"{words} [{unit_in_mathtext(self.unit)}]"
 
-    def shown(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Return values in the unit in which they are shown."""
-        return np.asarray(values, dtype=np.float64) / self.size
+    def convert(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Return numbers in the unit in which they are shown."""
+        return np.asarray(values, dtype=np.float64) / self.factor
 
-    def tick(self, value: Any) -> Any:
+    def label_of(self, value: Any) -> Any:
         """Return what stands for a value on an axis: for a ring, its radius."""
         return self.radii.get(value, value)
+
+    def with_unit(self, value: Any, word: str) -> str:
+        """Return a value of a parameter, given as a word, with its unit or a ring's radius.
+
+        Examples
+        --------
+        >>> Quantity.of_axis(store, "ring").with_unit(3, "3")
+        '3 (1.625 R_M)'
+        """
+        if value in self.radii:
+            return f"{word} ({self.radii[value]} R_M)"
+        if self.radii or self.unit == "1" or isinstance(value, str):
+            return word
+        return f"{word} {self.unit}"
+
+
+def quantities_together(store: Store, columns: Mapping[str, NDArray[Any]]) -> dict[str, Quantity]:
+    """Return how columns are shown next to each other: in one unit where the store has one.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    columns : mapping of str to array
+        Values by name, in the units of the store. Only those of floats are converted.
+
+    Returns
+    -------
+    dict of str to Quantity
+        By name.
+    """
+    values_by_unit: dict[str, list[NDArray[Any]]] = {}
+    for name, values in columns.items():
+        is_kept = name in store.parameters or name in layout.COMPUTING_TIMES
+        if values.dtype.kind == "f" and not is_kept:
+            values_by_unit.setdefault(store.unit(name), []).append(values)
+    quantities = {}
+    for name, values in columns.items():
+        alike = values_by_unit.get(store.unit(name), [])
+        is_float = values.dtype.kind == "f" and bool(alike)
+        quantities[name] = Quantity.of(store, name, np.concatenate(alike) if is_float else None)
+    return quantities
 
 
 def remark_on_units(quantities: Iterable[Quantity]) -> str:
@@ -133,19 +180,25 @@ def remark_on_units(quantities: Iterable[Quantity]) -> str:
     Examples
     --------
     >>> remark_on_units([Quantity.of(store, "t99", store.column("t99"))])
-    't99 is shown in yr; conditions and files have s'
+    't99 is shown in yr; conditions and files use s'
     """
-    converted = [each for each in quantities if each.unit != each.stored_unit and not each.radii]
-    if not converted:
-        return ""
-    shown = " and ".join(f"{each.name} in {each.unit}" for each in converted)
-    stored = " and ".join(dict.fromkeys(each.stored_unit for each in converted))
-    first, _, others = shown.partition(" in ")
-    return f"{first} is shown in {others}; conditions and files have {stored}"
+    names_by_unit: dict[tuple[str, str], list[str]] = {}
+    remarks = []
+    for quantity in quantities:
+        if quantity.radii:
+            remarks.append("rings are shown by their radius; conditions use their number")
+        elif quantity.unit != quantity.stored_unit:
+            units = (quantity.unit, quantity.stored_unit)
+            names_by_unit.setdefault(units, []).append(quantity.name)
+    for (unit, stored_unit), names in names_by_unit.items():
+        verb = "is" if len(names) == 1 else "are"
+        words = f"{', '.join(names)} {verb} shown in {unit}; conditions and files use {stored_unit}"
+        remarks.append(words)
+    return ". ".join(remarks)
 
 
 def is_logarithmic(values: NDArray[Any]) -> bool:
-    """Return whether values are read on a logarithmic scale, in colours as on axes.
+    """Return whether values are shown on a logarithmic scale, in colours as on axes.
 
     They are where none is negative and the positive ones span more than a decade.
     """
@@ -157,17 +210,17 @@ def is_logarithmic(values: NDArray[Any]) -> bool:
     return bool(positive.max() > DECADE * positive.min())
 
 
-def shown_cells(cells: Cells, quantity: Quantity, along_x: Quantity, along_y: Quantity) -> Cells:
-    """Return cells as they are shown: values in their unit of display, radii in place of rings."""
-    return replace(
-        cells,
-        x=[along_x.tick(value) for value in cells.x],
-        y=[along_y.tick(value) for value in cells.y],
-        value=quantity.shown(cells.value),
-    )
+def is_logarithmic_time(times: Iterable[NDArray[np.float64]]) -> bool:
+    """Return whether curves are shown over the logarithm of time.
+
+    They are where most times of a curve are close to its start, as evenly spaced times are not.
+    """
+    ratios = [float(np.median(t[t > 0.0]) / t[-1]) for t in times if (t > 0.0).any()]
+    return bool(ratios) and float(np.median(ratios)) * DECADE < 1.0
 
 
-def _radii_of_rings(store: Store) -> dict[Any, float]:
+@lru_cache(maxsize=8)
+def _radii_of_rings(store: Store) -> Mapping[Any, float]:
     """Return the radius of each ring [R_M], as the model uses it; empty where it is not unique."""
     if any(name not in store for name in BOUNDS_OF_RINGS):
         return {}
@@ -175,15 +228,18 @@ def _radii_of_rings(store: Store) -> dict[Any, float]:
     rings = store.column(str(store.ring_axis))[rows].tolist()
     bounds = [store.column(name)[rows].tolist() for name in BOUNDS_OF_RINGS]
     annuli = {*zip(rings, *bounds, strict=True)}
-    radii = {}
-    for ring, r_in, r_out in annuli:
-        radius = reference_radius(r_in, r_out) / R_MARS
-        radii[ring] = float(f"{radius:.{RADIUS_DIGITS}g}")
-    return radii if len(radii) == len(annuli) else {}
+    radii = {ring: reference_radius(r_in, r_out) / R_MARS for ring, r_in, r_out in annuli}
+    if len(radii) < len(annuli):
+        return {}
+    for digits in RADIUS_DIGITS:
+        rounded = {ring: float(f"{radius:.{digits}g}") for ring, radius in radii.items()}
+        if len({*rounded.values()}) == len(rounded):
+            break
+    return rounded
 
 
 def readable_unit(unit: str, values: NDArray[np.float64]) -> tuple[str, float]:
-    """Return the unit in which values are read best.
+    """Return the unit that suits values.
 
     Parameters
     ----------
@@ -204,14 +260,14 @@ def readable_unit(unit: str, values: NDArray[np.float64]) -> tuple[str, float]:
     if not magnitudes.size:
         return unit, 1.0
     largest = float(magnitudes.max())
-    if unit == "s" and largest > MIN_YEARS_SHOWN * YEAR:
-        return "yr", YEAR
-    if unit == "m" and largest < MAX_MICROMETRES_SHOWN:
+    if unit == "s" and largest > MIN_LARGEST_YEARS * YEAR:
+        return "yr", YEAR  # however small the smallest is: nobody reads 1e8 s
+    if unit == "m" and largest < MAX_LENGTH_IN_MICROMETRES:
         return "µm", MICROMETRE
     lowest_plain, highest_plain = PLAIN_NUMBERS
     is_plain = lowest_plain <= largest < highest_plain
     is_wide = float(magnitudes.min()) < MIN_FRACTION_OF_LARGEST * largest
-    if not adds_up(unit) or is_plain or is_wide:
+    if not adds_up(unit) or is_plain or is_wide or largest < MIN_WITH_POWER:
         return unit, 1.0
     exponent = 3 * math.floor(math.log10(largest) / 3)
     return f"1e{exponent} {unit}", float(f"1e{exponent}")
@@ -235,6 +291,6 @@ def _factor_in_mathtext(factor: str) -> str:
         return f"10^{{{power}}}"
     base = factor.rstrip("-0123456789")
     exponent = factor[len(base) :]
-    quantity, _, index = base.partition("_")
-    roman = rf"{quantity}_\mathrm{{{index}}}" if index else rf"\mathrm{{{base}}}"
+    letter, _, index = base.partition("_")
+    roman = rf"{letter}_\mathrm{{{index}}}" if index else rf"\mathrm{{{base}}}"
     return f"{roman}^{{{exponent}}}" if exponent else roman

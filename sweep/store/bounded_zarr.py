@@ -44,9 +44,10 @@ class BoundedStore(WrapperStore[Any]):
         Raises
         ------
         StoreError
-            It is a chunk that declares to unpack to more than a chunk of its array has.
+            It is a chunk that says that it unpacks to more than a chunk of its array may hold.
         """
-        return self._checked(key, await self._store.get(key, prototype, byte_range))
+        buffer = await self._store.get(key, prototype, byte_range)
+        return self._checked(key, buffer, byte_range)
 
     def get_sync(
         self,
@@ -57,15 +58,20 @@ class BoundedStore(WrapperStore[Any]):
     ) -> Buffer | None:
         """Read as :meth:`get` does, for newer versions of Zarr, which prefer this."""
         buffer = self._store.get_sync(key, prototype=prototype, byte_range=byte_range)
-        return self._checked(key, buffer)
+        return self._checked(key, buffer, byte_range)
 
-    def _checked(self, key: str, buffer: Buffer | None) -> Buffer | None:
+    def _checked(
+        self, key: str, buffer: Buffer | None, byte_range: ByteRequest | None
+    ) -> Buffer | None:
         name, _, rest = key.partition("/")
-        if buffer is not None and name in self._arrays and rest.startswith("c/"):
-            try:
-                chunks.refuse_inflated(self._arrays[name], buffer.to_bytes())
-            except ValueError as error:
-                raise StoreError(
-                    f"{key} cannot be read: {error}; see what can be done: sweep doctor STORE"
-                ) from error
+        is_chunk = name in self._arrays and rest.startswith("c/")
+        # ranges are only read of arrays that are not compressed
+        if buffer is None or byte_range is not None or not is_chunk:
+            return buffer
+        try:
+            chunks.refuse_inflated(self._arrays[name], buffer.to_bytes())
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise StoreError(
+                f"{key} cannot be read: {error}; see what can be done: sweep doctor STORE"
+            ) from error
         return buffer

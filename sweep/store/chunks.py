@@ -235,7 +235,7 @@ def _values(spec: ArraySpec, content: bytes) -> NDArray[Any]:
 
 
 def refuse_inflated(spec: ArraySpec, content: bytes) -> None:
-    """Raise a ValueError if a chunk declares to unpack to more than it may, before it is unpacked.
+    """Refuse a chunk that says that it unpacks to more than it may hold, before it is unpacked.
 
     Parameters
     ----------

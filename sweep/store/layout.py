@@ -29,34 +29,11 @@ PENDING, DONE, FAILED, UNUSED = range(4)
 STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed", UNUSED: "unused"}
 
 
-#: Symbols of results in the notation of docs/model.md, as TeX; of others, the name is the symbol.
-SYMBOLS: Mapping[str, str] = {
-    "M_loss": r"M_\mathrm{loss}",
-    "M_loss_blowout": r"M_\mathrm{loss,blow}",
-    "M_loss_sublimation": r"M_\mathrm{loss,sub}",
-    "M_loss_other": r"M_\mathrm{loss,other}",
-    "M_loss_thick": r"M_\mathrm{loss,thick}",
-    "M_loss_cum": r"M_\mathrm{loss}",
-    "M_supplied": r"M_\mathrm{sup}",
-    "M_available": r"M_\mathrm{avail}",
-    "M_out_dot": r"\dot{M}_\mathrm{out}",
-    "M_sink_dot": r"\dot{M}_\mathrm{sink}",
-    "Sigma": r"\Sigma",
-    "Sigma_0": r"\Sigma_0",
-    "Sigma_final": r"\Sigma_\mathrm{end}",
-    "Sigma_tau1": r"\Sigma_{\tau=1}",
-    "tau_los": r"\tau_\mathrm{los}",
-    "tau_max": r"\tau_\mathrm{max}",
-    "Phi": r"\Phi",
-    "T_M": r"T_\mathrm{M}",
-    "T_grain": r"T_\mathrm{grain}",
-    "s_blow": r"s_\mathrm{blow}",
-    "kappa": r"\kappa",
-    "ds_dt": r"\dot{s}",
-    "t_blow": r"t_\mathrm{blow}",
-    "t_end": r"t_\mathrm{end}",
-    "t99": r"t_{99}",
-}
+_METADATA = {part.name: part.metadata for part in dataclasses.fields(RunResult)}
+#: Symbols of results as TeX; of others, the name is the symbol.
+SYMBOLS = {name: part["symbol"] for name, part in _METADATA.items() if part.get("symbol")}
+#: Times that a run took, as opposed to those in the model.
+COMPUTING_TIMES = {"wall_time", "solver_time", "cache_build_time"}
 
 
 @dataclass(frozen=True)
@@ -78,10 +55,8 @@ class Variable:
 
 
 def _of_result(name: str, dims: tuple[str, ...] = (), *, since: int = 1) -> Variable:
-    metadata = {part.name: part.metadata for part in dataclasses.fields(RunResult)}
-    return Variable(
-        name, dims, "f8", dict(metadata[name]), lambda result: getattr(result, name), since=since
-    )
+    attributes = {key: _METADATA[name][key] for key in ("units", "long_name")}
+    return Variable(name, dims, "f8", attributes, lambda result: getattr(result, name), since=since)
 
 
 def _flags_of_result(name: str, **flags: Any) -> Variable:

@@ -66,7 +66,7 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(
         x, y = (np.array(drawn(page, name)[key][0], dtype=float) for key in ("xs", "ys"))
         quantity = Quantity.of(Store.open(faulty), name, dataset[name].values[run])
         t = dataset.t.values[run] / YEAR
-        values = quantity.shown(dataset[name].values[run])
+        values = quantity.convert(dataset[name].values[run])
         drawn_points = np.isfinite(x)
         assert np.allclose(10.0 ** x[drawn_points], t[t > 0.0])
         assert any(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bokeh.models import RadioButtonGroup
 from markupsafe import Markup
 
-from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 
 from ...common.states import State
@@ -121,5 +120,6 @@ class Details:
             if reason.label == label:
                 words = reason.advice.partition(";")[0]
                 break
-        years = float(self.data.value("t_end", run)) / YEAR
-        return f"ended after {number(years)} yr", words
+        t_end = self.data.value("t_end", run)
+        quantity = self.data.quantity("t_end", t_end)
+        return f"ended after {number(float(quantity.convert(t_end)))} {quantity.unit}", words

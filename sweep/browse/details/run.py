@@ -8,7 +8,8 @@ from markupsafe import Markup
 from marsdisk.common.errors import MarsDiskError
 
 from ...common.text import text
-from ...results.columns import NUMERICS, RESULTS
+from ...results.columns import EXECUTION, RESULTS
+from ...results.quantity import Quantity
 from ...store import layout
 from ..parts.html import escaped, rendered
 from ..parts.scales import number
@@ -47,30 +48,25 @@ class About:
         )
 
     def _results(self, runs: list[int]) -> list[list[Markup]]:
+        quantities = self.data.quantities(filter(self.data.has, (*RESULTS, *EXECUTION)))
         rows = []
-        for name in (*RESULTS, *NUMERICS):
-            if not self.data.has(name):
-                continue
-            values = [self._result(name, run) for run in runs]
-            numbers = [value for value in values if isinstance(value, float)]
-            quantity = self.data.quantity(name, numbers)
+        for name, quantity in quantities.items():
             head = rendered("explained", name=quantity.head, meaning=self.data.meaning(name))
-            cells = []
-            for value in values:
-                is_number = isinstance(value, float)
-                cells.append(escaped(float(quantity.shown(value)) if is_number else value))
-            rows.append([head, *cells])
+            rows.append([head, *(self._result(quantity, run) for run in runs)])
         return rows
 
-    def _result(self, name: str, run: int) -> Any:
+    def _result(self, quantity: Quantity, run: int) -> Markup:
         """Return a result of a run, or a dash where it is not done."""
         if self.data.status[run] != layout.DONE:
-            return "–"
-        return self.data.value(name, run)
+            return escaped("–")
+        value = self.data.value(quantity.name, run)
+        if isinstance(value, float):
+            value = float(quantity.convert(value))
+        return escaped(value)
 
     def _parameters(self, runs: list[int]) -> list[list[Markup]]:
         """Return the rows of the swept parameters; those that differ come first."""
-        names = dict.fromkeys([*self.data.varying, *self.data.store.parameters, "run_id", "worker"])
+        names = dict.fromkeys([*self.data.varying, *self.data.store.parameters, "run_id"])
         rows = []
         for name in names:
             values = [escaped(self.data.value(name, run)) for run in runs]

@@ -7,6 +7,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, Pane, Range1d
 
 from marsdisk.physics.constants import YEAR
 
+from ...results.quantity import is_logarithmic_time
 from ...store import layout
 from ..parts import csv_text
 from ..parts.html import plain
@@ -65,14 +66,14 @@ class SeriesView:
         colours = [colours[i] for i in done]
         self.runs = runs
         times = [self.data.row("t", run) / YEAR for run in runs]
-        time = Scale.of(np.concatenate(times) if times else np.empty(0))
+        time = Scale.of(np.concatenate([*times, np.empty(0)]), log=is_logarithmic_time(times))
         xs = [time.positions_of(t) for t in times]
         set_range(self.time, *time.ends(0.01))
         for name, figure in self.figures.items():
             stored = [self.data.row(name, run) for run in runs]
             quantity = self.data.quantity(name, np.concatenate([*stored, np.empty(0)]))
             figure.title.text = plain(f"{quantity.head}, {SHOWN[name]}")
-            values = [quantity.shown(of_run) for of_run in stored]
+            values = [quantity.convert(of_run) for of_run in stored]
             scale = Scale.of(np.concatenate([*values, np.empty(0)]))
             # A line breaks where its time has no position.
             ys = [

@@ -144,7 +144,7 @@ class SizesView:
         self.scale = Scale.of(densities, log=True)
         sizes = np.concatenate([shown.s for shown in self.distributions])
         self.radius = self.data.quantity("s", sizes, "grain radius s")
-        self.across = Scale.of(self.radius.shown(sizes), log=True)
+        self.across = Scale.of(self.radius.convert(sizes), log=True)
         set_axis(self.figure.xaxis[0], self.across.ticks(8), self.radius.head)
         set_axis(self.figure.yaxis[0], self.scale.ticks(7, 0.04), DENSITY_LABELS[self.per.value])
         set_range(self.figure.x_range, *self.across.ends(0.01))
@@ -161,9 +161,10 @@ class SizesView:
         for i, shown in enumerate(self.distributions):
             snapshot = min(int(self.slider.value), shown.t.size - 1)
             density = shown.density[snapshot]
-            s_blow = float(self.radius.shown(shown.s_blow[snapshot]))
+            s_blow = shown.s_blow[snapshot]
+            blowout_size = self.data.quantity("s_blow", s_blow)
             colour = self.colours[i]
-            xs.append(self.across.positions_of(self.radius.shown(shown.s)))
+            xs.append(self.across.positions_of(self.radius.convert(shown.s)))
             drawn = np.where(density >= self.scale.low * 0.999, density, np.nan)
             ys.append(self.scale.positions_of(drawn))
             runs.append(
@@ -171,11 +172,12 @@ class SizesView:
                     "row": shown.run,
                     "colour": colour,
                     "time": number(shown.t[snapshot], 3),
-                    "s_blow": f"{number(s_blow, 3)} {self.radius.unit}",
+                    "s_blow": number(float(blowout_size.convert(s_blow)), 3),
+                    "unit": blowout_size.unit,
                 }
             )
             if np.isfinite(s_blow) and s_blow > 0.0:
-                location = float(self.across.positions_of(np.asarray(s_blow)))
+                location = float(self.across.positions_of(self.radius.convert(s_blow)))
                 self.s_blow_lines[i].update(line_color=colour, location=location, visible=True)
         self.source.data = {"xs": xs, "ys": ys, "colour": self.colours[: len(xs)]}
         if self.distributions:

@@ -218,8 +218,8 @@ class CellsFigure:
         self._show_axis("x", x, cells.x)
         self._show_axis("y", y, cells.y)
         self.hover.tooltips = [
-            (shown(self.data.along(x).head, 40), "$x{custom}"),
-            (shown(self.data.along(y).head, 40), "$y{custom}"),
+            (shown(x, 40), "$x{custom}"),
+            (shown(y, 40), "$y{custom}"),
             ("value", "@value{custom}"),
             ("state", "@state{custom}"),
             ("run", "@run"),
@@ -227,13 +227,16 @@ class CellsFigure:
 
     def _show_axis(self, which: str, name: str, values: Sequence[Any]) -> None:
         """Label the cells along an axis, skipping values where there are many."""
-        self.words[which].data = {"words": [shown(value, 40) for value in values]}
+        quantity = self.data.axis_quantity(name)
+        words = [quantity.with_unit(value, shown(value, 40)) for value in values]
+        self.words[which].data = {"words": words}
         step = max(-(-len(values) // MAX_TICKS), 1)
-        ticks = [(i + 0.5, shown(values[i], 18)) for i in range(0, len(values), step)]
+        labels = [quantity.label_of(value) for value in values]
+        ticks = [(i + 0.5, shown(labels[i], 18)) for i in range(0, len(labels), step)]
         is_crowded = sum(len(words) + 2 for _, words in ticks) > MAX_LABEL_LETTERS
         axis = self.figure.xaxis[0] if which == "x" else self.figure.yaxis[0]
         axis.major_label_orientation = 0.6 if is_crowded and which == "x" else 0.0
-        set_axis(axis, ticks, plain(self.data.along(name).head, 50))
+        set_axis(axis, ticks, plain(quantity.head, 50))
         span = self.figure.x_range if which == "x" else self.figure.y_range
         set_range(span, 0, max(len(values), 1))
 

@@ -86,8 +86,8 @@ class Axis:
         values = data.values(name, runs)
         if values.dtype.kind in "iuf":
             is_result = name in data.scalars
-            quantity = data.quantity(name, values) if is_result else data.along(name)
-            values = quantity.shown(values)
+            quantity = data.quantity(name, values) if is_result else data.axis_quantity(name)
+            values = quantity.convert(values)
             scale = Scale.of(values, log=False if quantity.radii else None)
             return cls.of_numbers(quantity, values, scale)
         labels, codes = data.coded(name)
@@ -114,7 +114,7 @@ class Axis:
             ticks += _at_rings(scale.ticks(7, 0.04), quantity)
             return cls(quantity, scale, positions, ticks, zero)
         for position, value in zip(scale.positions_of(distinct), distinct.tolist(), strict=True):
-            ticks.append((float(position), shown(quantity.tick(value))))
+            ticks.append((float(position), shown(quantity.label_of(value))))
         return cls(quantity, scale, positions, ticks, zero)
 
     def scale_ticks(self, most: int) -> list[tuple[float, str]]:
@@ -272,7 +272,7 @@ class PointsFigure:
 
     def show(self, points: Points, quantity: Quantity, scale: Scale, title: str) -> None:
         """Draw points with their colours on ``scale``, which is in the quantity's unit."""
-        values = quantity.shown(points.value)
+        values = quantity.convert(points.value)
         self.points = points
         figure = self.figure
         is_coloured = points.y is not None

@@ -53,7 +53,7 @@ class Scale:
         values : numpy.ndarray
             Any shape.
         log : bool or None
-            By default, the scale is the one on which the values are read.
+            By default, the scale suits the values.
         """
         finite = values[np.isfinite(values)]
         positive = finite[finite > 0.0]

@@ -1,6 +1,7 @@
 """A scalar over two parameters, as cells of a grid or, where there is no grid, as points."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +13,7 @@ from ...common.errors import StoreError
 from ...common.states import State
 from ...common.text import counted
 from ...results.cells import Cells, cells
-from ...results.quantity import Quantity, remark_on_units, shown_cells
+from ...results.quantity import Quantity, remark_on_units
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.cells import CellsFigure
@@ -72,8 +73,10 @@ class MapView:
         self.note = text_block()
         self.picture = Column(sizing_mode="stretch_width", margin=0)
         self._figure: CellsFigure | PointsFigure | None = None
-        #: what the figure shows
+        #: what the figure shows, in the units of the store
         self.drawn: Cells | Points | None = None
+        #: scale of its colours, in the unit in which they are shown
+        self.drawn_scale = Scale(log=False, low=0.0, high=1.0)
         controls = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)
         self.root = stack(
             controls,
@@ -113,26 +116,27 @@ class MapView:
         name = self.name.value
         runs, left_out = self._runs()
         grid = None
+        axes = [self.data.axis_quantity(name) for name in (x, y) if name not in {RUN, VALUE}]
         if y != VALUE and x not in {RUN, y}:
             grid = self._cells(runs, x, y, name)
         if grid is None:
             self._fix([])
             points = Points.of(self.data, runs, x, y if y != x else VALUE, name)
             quantity = self._quantity(points.value)
-            scale = self._scale(quantity.shown(points.value))
-            self._points_figure.show(points, quantity, scale, self._title(quantity))
+            self.drawn_scale = self._scale(quantity.convert(points.value))
+            self._points_figure.show(points, quantity, self.drawn_scale, self._title(quantity))
             self.drawn = points
             self._figure = self._points_figure
         else:
             quantity = self._quantity(grid.value)
-            shown_grid = shown_cells(grid, quantity, self.data.along(x), self.data.along(y))
-            scale = self._scale(shown_grid.value)
-            self._cells_figure.show(shown_grid, scale, self._title(quantity), x, y)
+            converted = replace(grid, value=quantity.convert(grid.value))
+            self.drawn_scale = self._scale(converted.value)
+            self._cells_figure.show(converted, self.drawn_scale, self._title(quantity), x, y)
             self.drawn = grid
             self._figure = self._cells_figure
         if self.picture.children != [self._figure.figure]:
             self.picture.children = [self._figure.figure]
-        self.note.text = self._notes(left_out, remark_on_units([quantity]))
+        self.note.text = self._notes(left_out, remark_on_units([quantity, *axes]))
         self.mark()
 
     def mark(self) -> None:
@@ -228,7 +232,7 @@ class MapView:
 
     def _list_control(self, name: str, values: list[Any], value: Any, *, sums: bool) -> Select:
         options: Any = [(SUM, "sum over rings")] if sums else []
-        options += [(str(i), shown(label, 40)) for i, label in enumerate(values)]
+        options += [(str(i), self.data.in_words(name, label, 40)) for i, label in enumerate(values)]
         select = Select(
             title=shown(self.data.with_unit(name), 40),
             options=options,
@@ -276,7 +280,7 @@ class MapView:
         return any(self._value(axis) == SUM for axis in self.fixed)
 
     def _quantity(self, values: NDArray[np.float64] | None = None) -> Quantity:
-        """Return the scalar as it is read where these values are shown; else as it is stored."""
+        """Return the scalar as it is shown with these values, or else as it is stored."""
         name = self.name.value
         words = ""
         if self._is_summed:
@@ -298,10 +302,9 @@ class MapView:
             if self._is_summed:
                 lines.append("A click chooses the first ring of a disk.")
                 lines += self._remarks_on_rings()
-            lines.append(_count_cells(self.drawn, log=self._scale(self.drawn.value).log))
+            lines.append(_count_cells(self.drawn, log=self.drawn_scale.log))
         elif self.drawn is not None:
-            scale = self._scale(self.drawn.value)
-            lines.append(self.drawn.in_words(scale) + ".")
+            lines.append(self.drawn.in_words(self.drawn_scale) + ".")
         if left_out:
             lines.append(
                 f"Not shown: {counted(left_out, 'included run')} on no axis; see the table of runs."

@@ -81,7 +81,7 @@ class Upright:
 
         They are in the unit of the store, as in a filter.
         """
-        size = self.axis.quantity.size
+        factor = self.axis.quantity.factor
         low, high = self.ends
         lowest = low + lower * (high - low)
         highest = low + upper * (high - low)
@@ -89,16 +89,16 @@ class Upright:
             # to a thousandth of the axis
             digits = max(4, 4 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low))))
             return (
-                _bound(lowest * size, digits, ROUND_FLOOR),
-                _bound(highest * size, digits, ROUND_CEILING),
+                _bound(lowest * factor, digits, ROUND_FLOOR),
+                _bound(highest * factor, digits, ROUND_CEILING),
             )
         zero = self.axis.zero
         has_zero = zero is not None and lowest <= zero
         has_others = zero is None or highest >= self.axis.scale.ends()[0]
         # between zero and the smallest other number there is nothing
         return (
-            "0" if has_zero else _bound(10.0**lowest * size, 4, ROUND_FLOOR),
-            _bound(10.0**highest * size, 4, ROUND_CEILING) if has_others else "0",
+            "0" if has_zero else _bound(10.0**lowest * factor, 4, ROUND_FLOOR),
+            _bound(10.0**highest * factor, 4, ROUND_CEILING) if has_others else "0",
         )
 
 
@@ -183,7 +183,7 @@ class ParallelView:
         self._heights = np.array([upright.heights() for upright in self._uprights])
         coloured = self._uprights[-1].axis
         scale = coloured.scale
-        values = coloured.quantity.shown(self.data.values(name, self._runs))
+        values = coloured.quantity.convert(self.data.values(name, self._runs))
         shade = scale.positions_of(values)
         set_colours(self.mapper, self.bar, scale)
         done = np.isfinite(shade)

@@ -17,7 +17,7 @@ from bokeh.models import (
 
 from ...common.text import counted
 from ...results.columns import RESULTS_IN_TABLES, in_sequence
-from ...results.quantity import Quantity, remark_on_units
+from ...results.quantity import remark_on_units
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.html import rendered, shown
@@ -140,12 +140,12 @@ class RunsView:
         self._order = in_sequence(self.data.columns, self.page.runs, order)
         rows = self._order[:MAX_ROWS]
         names = self._names()
-        quantities = {name: self._quantity(name) for name in names}
+        quantities = self.data.quantities(names)
         content = {}
         for name in names:
             values = self.data.columns[name][rows]
             if values.dtype.kind == "f":
-                values = quantities[name].shown(values)
+                values = quantities[name].convert(values)
             content[name] = [_cell(value) for value in values.tolist()]
         numeric = {name for name in names if self.data.columns[name].dtype.kind in "iuf"}
         self._marking = True
@@ -186,11 +186,6 @@ class RunsView:
         names = [name.strip() for name in self.names.value.split(",")]
         written = [name for name in dict.fromkeys(names) if name not in {"", RUN}]
         return written or self._default_names
-
-    def _quantity(self, name: str) -> Quantity:
-        """Return how a column is read in this order of runs, whatever part of it is shown."""
-        values = self.data.columns[name][self._order]
-        return self.data.quantity(name, values if values.dtype.kind == "f" else None)
 
     def _column(self, i: int, head: str, cells: list[str], *, right: bool) -> TableColumn:
         title = shown(head, 32)

@@ -150,7 +150,7 @@ def test_a_brush_over_a_whole_axis_takes_all_of_it(
     values = [value * YEAR for value in values]
     quantity = with_zero.quantity(name, values)
     assert quantity.unit == ("yr" if name == "t99" else "1")
-    numbers = quantity.shown(values)
+    numbers = quantity.convert(values)
     upright = parallel.Upright(points.Axis.of_numbers(quantity, numbers, Scale.of(numbers)))
     lowest, highest = map(float, upright.between(0.0, 1.0))
     assert lowest <= min(values)
@@ -159,7 +159,7 @@ def test_a_brush_over_a_whole_axis_takes_all_of_it(
 
 def test_a_brush_is_as_fine_as_its_axis(with_zero: Data) -> None:
     values = np.array([4000.01, 4000.05, 4000.09])
-    axis = points.Axis.of_numbers(with_zero.along("T0"), values, Scale.of(values))
+    axis = points.Axis.of_numbers(with_zero.axis_quantity("T0"), values, Scale.of(values))
     lowest, highest = parallel.Upright(axis).between(0.25, 0.75)
     assert 4000.01 < float(lowest) < 4000.05 < float(highest) < 4000.09
 
@@ -196,7 +196,7 @@ def test_runs_that_are_not_done_have_no_number_of_any_kind(mixed: Path) -> None:
 def test_texts_of_an_upright_axis_are_texts_however_many(data: Data, count: int) -> None:
     texts = [f"law-{i}" for i in range(count)]
     axis = points.Axis(
-        data.along("law"),
+        data.axis_quantity("law"),
         Scale(log=False, low=0.0, high=count - 1.0),
         np.arange(float(count)),
         [(float(i), name) for i, name in enumerate(texts)],

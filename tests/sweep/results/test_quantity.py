@@ -12,7 +12,14 @@ from small_sweeps import run_here, sweep_file
 from marsdisk.physics.constants import YEAR
 from sweep import plots
 from sweep.cli import main
-from sweep.results.quantity import Quantity, remark_on_units, unit_in_mathtext
+from sweep.results.quantity import (
+    Quantity,
+    is_logarithmic,
+    is_logarithmic_time,
+    quantities_together,
+    remark_on_units,
+    unit_in_mathtext,
+)
 from sweep.store import layout
 from sweep.store.store import Store
 
@@ -30,6 +37,8 @@ def rings(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.mark.parametrize(
     ("name", "values", "head", "shown"),
     [
+        ("M_loss", [5e-324], "M_loss [M_Mars]", [5e-324]),
+        ("wall_time", [4.0 * YEAR], "wall_time [s]", [4.0 * YEAR]),
         ("t99", [0.5 * YEAR, 2.0 * YEAR, np.nan], "t99 [yr]", [0.5, 2.0, np.nan]),
         ("t99", [60.0, 86400.0], "t99 [s]", [60.0, 86400.0]),
         ("s_blow", [0.0, 3.8e-6], "s_blow [µm]", [0.0, 3.8]),
@@ -49,15 +58,15 @@ def test_a_result_is_read_in_the_unit_that_suits_its_values(
 ) -> None:
     quantity = Quantity.of(rings, name, values)
     assert quantity.head == head
-    assert quantity.shown(values) == pytest.approx(shown, rel=1e-12, nan_ok=True)
+    assert quantity.convert(values) == pytest.approx(shown, rel=1e-12, nan_ok=True)
 
 
-@given(largest=st.floats(1e-300, 1e300), fraction=st.floats(1e-2, 1.0))
+@given(largest=st.floats(1e-280, 1e300), fraction=st.floats(1e-2, 1.0))
 def test_masses_are_read_as_numbers_of_few_digits(
     rings: Store, largest: float, fraction: float
 ) -> None:
     quantity = Quantity.of(rings, "M_loss", [largest, largest * fraction])
-    assert 0.999e-3 < quantity.shown(largest) < 1.001e4
+    assert 0.999e-3 < quantity.convert(largest) < 1.001e4
 
 
 def test_a_parameter_is_read_in_the_unit_of_its_key(tmp_path: Path) -> None:
@@ -68,23 +77,61 @@ def test_a_parameter_is_read_in_the_unit_of_its_key(tmp_path: Path) -> None:
 
 
 def test_an_axis_of_rings_has_their_radii(rings: Store) -> None:
-    along = Quantity.along(rings, "ring")
+    along = Quantity.of_axis(rings, "ring")
     assert along.head == "ring radius [R_M]"
-    assert [along.tick(ring) for ring in range(4)] == [1.125, 1.375, 1.625, 1.875]
-    assert Quantity.along(rings, "T0").head == "T0 [K]"
-    assert Quantity.along(rings, "T0").tick(3000.0) == 3000.0
+    assert [along.label_of(ring) for ring in range(4)] == [1.125, 1.375, 1.625, 1.875]
+    assert Quantity.of_axis(rings, "T0").head == "T0 [K]"
+    assert Quantity.of_axis(rings, "T0").label_of(3000.0) == 3000.0
     assert Quantity.of(rings, "ring").head == "ring"
 
 
 def test_a_unit_that_is_not_that_of_the_store_is_remarked_on(rings: Store) -> None:
     t99 = Quantity.of(rings, "t99", [YEAR])
     loss = Quantity.of(rings, "M_loss", [1e-9])
-    others = [Quantity.of(rings, "T0"), Quantity.along(rings, "ring")]
-    assert remark_on_units(others) == ""
-    assert remark_on_units([t99, *others]) == "t99 is shown in yr; conditions and files have s"
-    assert remark_on_units([t99, loss]) == (
-        "t99 is shown in yr and M_loss in 1e-9 M_Mars; conditions and files have s and M_Mars"
+    end = Quantity.of(rings, "t_end", [YEAR])
+    T0 = Quantity.of(rings, "T0")
+    assert remark_on_units([T0]) == ""
+    assert remark_on_units([t99, T0]) == "t99 is shown in yr; conditions and files use s"
+    assert remark_on_units([t99, loss, end]) == (
+        "t99, t_end are shown in yr; conditions and files use s. M_loss is shown in 1e-9 M_Mars;"
+        " conditions and files use M_Mars"
     )
+    assert remark_on_units([Quantity.of_axis(rings, "ring")]) == (
+        "rings are shown by their radius; conditions use their number"
+    )
+
+
+def test_columns_of_a_table_have_one_unit_where_the_store_has_one(rings: Store) -> None:
+    columns = {
+        "M_loss": np.array([2e-9, 3e-9]),
+        "M_loss_other": np.array([0.0, 5e-11]),
+        "t_end": np.array([2.0 * YEAR]),
+        "t99": np.array([60.0]),
+        "wall_time": np.array([0.5]),
+        "T0": np.array([3000.0]),
+        "steps": np.array([7]),
+    }
+    quantities = quantities_together(rings, columns)
+    assert {name: quantity.unit for name, quantity in quantities.items()} == {
+        "M_loss": "1e-9 M_Mars",
+        "M_loss_other": "1e-9 M_Mars",
+        "t_end": "yr",
+        "t99": "yr",
+        "wall_time": "s",
+        "T0": "K",
+        "steps": "1",
+    }
+
+
+def test_times_that_are_evenly_spaced_are_not_shown_by_their_logarithm() -> None:
+    even = np.linspace(0.0, 2.0, 200)
+    wide = np.concatenate([[0.0], np.geomspace(1e-6, 2.0, 200)])
+    assert is_logarithmic(even[1:])
+    assert not is_logarithmic_time([even])
+    assert is_logarithmic_time([wide])
+    assert is_logarithmic_time([wide, wide, even[:3]])
+    assert not is_logarithmic_time([np.zeros(1)])
+    assert not is_logarithmic_time([])
 
 
 @pytest.mark.parametrize(
@@ -133,5 +180,20 @@ def test_the_table_of_runs_says_in_which_units_conditions_are(
     quantity = Quantity.of(rings, "M_loss", losses)
     assert quantity.unit != "M_Mars"
     assert remark_on_units([quantity]) in out
-    assert f"{quantity.shown(losses[0]):.4g}" in out
+    assert f"{quantity.convert(losses[0]):.4g}" in out
     assert "radius" not in out
+
+
+def test_a_case_of_no_ring_has_no_radius(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, axes=RINGS, include=[{"temperature.T0": 3500.0}])
+    run_here(file, tmp_path / "s.zarr")
+    along = Quantity.of_axis(Store.open(tmp_path / "s.zarr"), "ring")
+    assert along.with_unit(3, "3") == "3 (1.875 R_M)"
+    assert along.with_unit("null", "null") == "null"
+
+
+def test_rings_that_hardly_differ_are_told_apart(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, axes={"ring": {"rings": [1.5, 1.501, 4]}})
+    run_here(file, tmp_path / "s.zarr")
+    radii = Quantity.of_axis(Store.open(tmp_path / "s.zarr"), "ring").radii
+    assert len({*radii.values()}) == 4
