@@ -183,17 +183,20 @@ def remark_on_units(quantities: Iterable[Quantity]) -> str:
     't99 is shown in yr; conditions and files use s'
     """
     names_by_unit: dict[tuple[str, str], list[str]] = {}
-    remarks = []
+    has_radii = False
     for quantity in quantities:
         if quantity.radii:
-            remarks.append("rings are shown by their radius; conditions use their number")
+            has_radii = True
         elif quantity.unit != quantity.stored_unit:
             units = (quantity.unit, quantity.stored_unit)
             names_by_unit.setdefault(units, []).append(quantity.name)
+    remarks = []
     for (unit, stored_unit), names in names_by_unit.items():
         verb = "is" if len(names) == 1 else "are"
         words = f"{', '.join(names)} {verb} shown in {unit}; conditions and files use {stored_unit}"
         remarks.append(words)
+    if has_radii:
+        remarks.append("Rings are shown by their radius; conditions use their number")
     return ". ".join(remarks)
 
 

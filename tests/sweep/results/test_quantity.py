@@ -97,7 +97,7 @@ def test_a_unit_that_is_not_that_of_the_store_is_remarked_on(rings: Store) -> No
         " conditions and files use M_Mars"
     )
     assert remark_on_units([Quantity.of_axis(rings, "ring")]) == (
-        "rings are shown by their radius; conditions use their number"
+        "Rings are shown by their radius; conditions use their number"
     )
 
 
