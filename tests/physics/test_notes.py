@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from marsdisk.config import RunConfig
 from marsdisk.notes import SENTENCES, Note
@@ -110,6 +111,22 @@ def test_a_doubt_sets_its_note_and_no_other(
     result = run_zero_d(shipped("melt_simple", {**SOUND, **with_paths(changes, paths)}))
     assert result.notes == note | side_effects
     assert SENTENCES[note] in result.notes.sentences
+
+
+@pytest.mark.parametrize(("share", "is_noted"), [(0.0099, False), (0.0101, True)])
+def test_a_melt_may_lose_one_percent_of_a_component(
+    shipped: Shipped, share: float, is_noted: bool
+) -> None:
+    dex = MELT["melt_psd"]["width_dex"]
+    s_max = shipped("melt_simple", SOUND).sizes.s_max
+
+    def excess(log_s: float) -> float:
+        return 1.0 - share - share_within(1e-6, s_max, 10.0**log_s, dex)
+
+    s_meter = 10.0 ** brentq(excess, -5.0, np.log10(s_max))
+    melt = {**MELT["melt_psd"], "s_meter": s_meter}
+    result = run_zero_d(shipped("melt_simple", {**SOUND, "initial": {**MELT, "melt_psd": melt}}))
+    assert (Note.MELT_TRUNCATED in result.notes) == is_noted
 
 
 def test_repaired_bins_are_noted(shipped: Shipped) -> None:
