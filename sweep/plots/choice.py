@@ -198,7 +198,8 @@ class Choice:
             None where nothing is summed.
         """
         axis = self.store.ring_axis
-        if axis is None or axis in used or not adds_up(self.store.unit(name)):
+        shows_rings = not {axis, *BOUNDS_OF_RINGS}.isdisjoint(used)
+        if axis is None or shows_rings or not adds_up(self.store.unit(name)):
             return self, None
         disks = Choice(self.selection.whole_disks, self.page)
         if len(disks.values(axis)) == 1:

@@ -11,10 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..common.states import State
+from ..common.text import counted
 from ..results.cells import Cells, cells
 from ..results.quantity import Quantity, remark_on_units
 from ..store.store import Store
@@ -240,7 +242,12 @@ def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], quantity: 
         source(store),
         choice.doubts(),
     )
-    page.legend(figure, point_legend(counts) if scattered else hatch_legend(counts, "cell"))
+    entries = point_legend(counts) if scattered else hatch_legend(counts, "cell")
+    infinite = sum(int(np.isinf(panel.value).sum()) for panel in panels)
+    if infinite:
+        words = f"white: infinite ({counted(infinite, 'cell')})"
+        entries.append(Patch(facecolor="white", edgecolor="0.6", label=words))
+    page.legend(figure, entries)
     return figure
 
 

@@ -33,6 +33,7 @@ POINTS_PER_INCH = 72.0
 _SHARED: dict[str, Any] = {
     "font.family": "sans-serif",
     "axes.titlelocation": "left",
+    "axes.formatter.useoffset": False,  # numbers are read with their unit
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,

@@ -11,11 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from marsdisk.physics.constants import YEAR
-
 from ..common.errors import StoreError
 from ..results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
-from ..results.quantity import Quantity
+from ..results.quantity import Quantity, remark_on_units
 from ..results.rerun import RecordedRuns, find_run
 from ..store import layout
 from ..store.store import Store
@@ -74,11 +72,14 @@ def psd(
     stored_s, density = _read_distribution(store, number, per)
     sizes = Quantity.of(store, "s", stored_s, "grain radius s")
     s = sizes.convert(stored_s)
-    t = store.rows("t_snapshot", number) / YEAR
+    stored_t = store.rows("t_snapshot", number)
+    time = Quantity.of(store, "t", stored_t, "time")
+    t = time.convert(stored_t)
+    page.notes += filter(None, [remark_on_units([sizes])])
     figure, axes = page.figure(height=0.62)
     ax = axes[0, 0]
     colours = [mpl.colormaps[CMAP](i / max(t.size - 1, 1) * 0.92) for i in range(t.size)]
-    times = store.rows("t", number) / YEAR
+    times = time.convert(store.rows("t", number))
     s_blow = sizes.convert(store.rows("s_blow", number))
     for i, colour in enumerate(colours):
         positive = np.where(density[i] > 0.0, density[i], np.nan)
@@ -89,7 +90,7 @@ def psd(
     lowest = max(density[density > 0.0].min(), density.max() * ROUND_OFF_FRACTION)
     ax.set_ylim(lowest * 0.5, density.max() * 2.0)
     ax.set(xlabel=page.label(sizes), ylabel=folded(DENSITY_LABELS[per]))
-    _explain_colours(figure, ax, colours, t)
+    _explain_colours(figure, ax, colours, time, t)
     run_id = str(store.rows("run_id", number))
     page.title(
         figure,
@@ -127,19 +128,21 @@ def _read_distribution(
     return s, density
 
 
-def _explain_colours(figure: Figure, ax: Axes, colours: list[Any], t: NDArray[np.float64]) -> None:
-    """Add a legend of few snapshots [yr], or a colour bar of many."""
+def _explain_colours(
+    figure: Figure, ax: Axes, colours: list[Any], time: Quantity, t: NDArray[np.float64]
+) -> None:
+    """Add a legend of few snapshots at the times ``t``, or a colour bar of many."""
     if t.size <= MAX_LEGEND_ENTRIES:
         entries = [
-            Line2D([], [], color=colour, label=f"{time:.3g} yr")
-            for colour, time in zip(colours, t, strict=True)
+            Line2D([], [], color=colour, label=f"{moment:.3g} {time.unit}")
+            for colour, moment in zip(colours, t, strict=True)
         ]
         ax.legend(handles=entries, fontsize="small")
         return
     bar = figure.colorbar(
         ScalarMappable(Normalize(0, t.size - 1), mpl.colors.ListedColormap(colours)),
         ax=ax,
-        label="time [yr]",
+        label=time.head,
     )
     labelled = sorted({round(i) for i in np.linspace(0, t.size - 1, COLOUR_BAR_TICKS)})
     bar.set_ticks(

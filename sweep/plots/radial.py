@@ -10,13 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from marsdisk.physics.constants import YEAR
-
 from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import adds_up, stopped_early
-from ..results.quantity import Quantity, is_logarithmic_time, remark_on_units
+from ..results.quantity import RING_RADIUS, Quantity, is_logarithmic_time, remark_on_units
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source
@@ -114,7 +112,9 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     quantity = Quantity.of(store, name, np.concatenate([stored[run] for run in done]), words)
     choice.page.notes += filter(None, [remark_on_units([quantity])])
     values = {run: quantity.convert(stored[run]) for run in done}
-    times = {run: store.rows("t", run) / YEAR for run in done}
+    stored_times = {run: store.rows("t", run) for run in done}
+    time = Quantity.of(store, "t", np.concatenate([*stored_times.values()]), "time")
+    times = {run: time.convert(t) for run, t in stored_times.items()}
     first = min(t[t > 0.0][0] for t in times.values())
     last = max(t[-1] for t in times.values())
     log_t = is_logarithmic_time(times.values())
@@ -145,8 +145,8 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     drawn = bounds[choice.runs]
     ax.set(
         xscale="log" if log_t else "linear",
-        xlabel="time [yr]",
-        ylabel=choice.page.label(Quantity.of_axis(store, str(store.ring_axis))),
+        xlabel=time.head,
+        ylabel=choice.page.label(RING_RADIUS),
     )
     ax.set(xlim=(start, last), ylim=(drawn[:, 0].min(), drawn[:, 1].max()))
     patches = hatch_legend(counts, "ring")

@@ -11,13 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from marsdisk.physics.constants import YEAR
-
 from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import labels, stopped_early
-from ..results.quantity import is_logarithmic, is_logarithmic_time
+from ..results.quantity import Quantity, is_logarithmic, is_logarithmic_time
 from ..results.rerun import find_run
 from ..results.selection import drawn_at_random
 from ..store import layout
@@ -42,7 +40,7 @@ LineStyle = dict[str, Any]
 @dataclass(frozen=True)
 class _Curve:
     runs: list[int]  #: a single run, or the rings of a disk
-    t: NDArray[np.float64]  #: yr
+    t: NDArray[np.float64]
     values: NDArray[np.float64]
 
 
@@ -109,12 +107,17 @@ def series(
         stored, lacking = _read_curves(choice, panel_name, summed)
         values = np.concatenate([curve.values for curve in stored])
         quantity = choice.quantity(panel_name, values, summed)
-        curves = [replace(curve, values=quantity.convert(curve.values)) for curve in stored]
+        times = np.concatenate([curve.t for curve in stored])
+        time = Quantity.of(store, "t", times, "time")
+        curves = [
+            replace(curve, t=time.convert(curve.t), values=quantity.convert(curve.values))
+            for curve in stored
+        ]
         legend = _draw_panel(ax, choice, curves, explained=() if run else (summed,))
         ax.set_ylabel(page.label(quantity, folds=True))
         if len(names) == 1:
             title = quantity.head
-    axes[-1, 0].set_xlabel("time [yr]")
+    axes[-1, 0].set_xlabel(time.head)
     page.legend(figure, legend)
     page.title(
         figure,
@@ -148,7 +151,7 @@ def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_C
             uneven += 1
             continue
         values = np.sum([store.rows(name, run) for run in runs], axis=0)
-        curves.append(_Curve(runs, times[0] / YEAR, values))
+        curves.append(_Curve(runs, times[0], values))
     reasons = [choice.lacking()]
     if drawn.size < len(done):
         sample = f"a random sample of {drawn.size} of {len(done)} curves"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..common.states import State
+from ..common.text import counted
 from ..results.cells import cells
 from ..results.columns import labels
 from ..results.quantity import is_logarithmic
@@ -99,21 +100,23 @@ def sensitivity(
         raise StoreError("no axis has more than one value; there is nothing to compare")
     centre = _centre(choice, axes)
     bars = _read_bars(choice, name, centre, summed)
+    infinite = sum(int(np.isinf(bar.values).sum()) for bar in bars)
+    if infinite:
+        page.notes.append(f"not shown: {counted(infinite, 'value')} of {name}, being infinite")
+    bars = [replace(bar, values=np.where(np.isinf(bar.values), np.nan, bar.values)) for bar in bars]
     stored = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
     quantity = choice.quantity(name, stored, summed)
     bars = [replace(bar, values=quantity.convert(bar.values)) for bar in bars]
     values = quantity.convert(stored)
     are_alone = all(np.isfinite(bar.values).sum() < 2 for bar in bars)
-    if are_alone and choice.runs.size > 1 and not choice.lacking():
+    if are_alone and choice.runs.size > 1 and not choice.lacking() and not infinite:
         raise StoreError(
             "no two runs differ in one parameter alone around the middle; this figure is for grids"
             " and one-at-a-time sweeps, not for samples"
         )
     if not np.isfinite(values).any():
-        raise StoreError(
-            "no run on the axes through the middle has a result"
-            f" ({choice.lacking() or 'there is none'})"
-        )
+        reason = "all values are infinite" if infinite else choice.lacking() or "there is none"
+        raise StoreError(f"no run on the axes through the middle has a result ({reason})")
     reference = _value_at_centre(bars, centre)
     scale = _Scale.of(values)
     figure, grid = page.figure(height=0.16 + 0.08 * len(bars))

@@ -516,7 +516,7 @@ def open_store(store: str | Path | Location, chunks: Any = None) -> xarray.Datas
     """
     opened = Store.open(store)
     opened.refuse_lost_chunks()
-    bounded = BoundedStore(opened.location.zarr_store(), opened.arrays)
+    bounded = BoundedStore(opened.location.zarr_store(), opened.arrays, str(opened.location))
     dataset: xarray.Dataset = xarray.open_zarr(
         bounded, chunks=chunks, consolidated=False, zarr_format=3
     )

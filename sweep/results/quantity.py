@@ -5,8 +5,9 @@ files, answers on sensitivity, comparisons of stores, and Python keep the units 
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,7 @@ from .columns import adds_up
 from .selection import BOUNDS_OF_RINGS
 
 MICROMETRE = 1e-6  # m
-#: Times are shown in years where the largest is longer than this [yr].
+#: Times are shown in years where the largest is at least this [yr].
 MIN_LARGEST_YEARS = 0.01
 #: Lengths are shown in micrometres where the largest is below this [m].
 MAX_LENGTH_IN_MICROMETRES = 1e-3
@@ -109,7 +110,7 @@ class Quantity:
         radii = _radii_of_rings(store) if name == store.ring_axis else {}
         if not radii:
             return cls.of(store, name)
-        return cls(name, "1", "R_M", 1.0, "ring radius", radii)
+        return replace(RING_RADIUS, name=name, radii=radii)
 
     @property
     def head(self) -> str:
@@ -119,8 +120,10 @@ class Quantity:
     @property
     def mathtext(self) -> str:
         """The same with the quantity's symbol, as matplotlib typesets it."""
-        symbol = layout.SYMBOLS.get(self.name)
-        words = self.words.replace(self.name, f"${symbol}$", 1) if symbol else self.words
+        words = self.words
+        if self.name in layout.SYMBOLS:
+            symbol = f"${layout.SYMBOLS[self.name]}$"
+            words = re.sub(rf"\b{self.name}\b", lambda _: symbol, words, count=1)
         return words if self.unit == "1" else f"{words} [{unit_in_mathtext(self.unit)}]"
 
     def convert(self, values: ArrayLike) -> NDArray[np.float64]:
@@ -144,6 +147,10 @@ class Quantity:
         if self.radii or self.unit == "1" or isinstance(value, str):
             return word
         return f"{word} {self.unit}"
+
+
+#: Where a ring is, whatever the axis of rings is called.
+RING_RADIUS = Quantity("ring", "1", "R_M", 1.0, "ring radius")
 
 
 def quantities_together(store: Store, columns: Mapping[str, NDArray[Any]]) -> dict[str, Quantity]:
@@ -263,7 +270,7 @@ def readable_unit(unit: str, values: NDArray[np.float64]) -> tuple[str, float]:
     if not magnitudes.size:
         return unit, 1.0
     largest = float(magnitudes.max())
-    if unit == "s" and largest > MIN_LARGEST_YEARS * YEAR:
+    if unit == "s" and largest >= MIN_LARGEST_YEARS * YEAR:
         return "yr", YEAR  # however small the smallest is: nobody reads 1e8 s
     if unit == "m" and largest < MAX_LENGTH_IN_MICROMETRES:
         return "µm", MICROMETRE

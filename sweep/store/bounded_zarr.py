@@ -10,6 +10,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
+from ..common.command import Command
 from ..common.errors import StoreError
 from . import chunks
 from .schema import ArraySpec
@@ -24,14 +25,17 @@ class BoundedStore(WrapperStore[Any]):
         What it reads.
     arrays : mapping of str to ArraySpec
         Arrays of the store.
+    location : str
+        Where the store is, for messages.
     """
 
-    def __init__(self, store: Store, arrays: Mapping[str, ArraySpec]) -> None:
+    def __init__(self, store: Store, arrays: Mapping[str, ArraySpec], location: str) -> None:
         super().__init__(store)
         self._arrays = arrays
+        self._location = location
 
     def _with_store(self, store: Store) -> Self:
-        return type(self)(store, self._arrays)
+        return type(self)(store, self._arrays, self._location)
 
     async def get(
         self,
@@ -71,7 +75,8 @@ class BoundedStore(WrapperStore[Any]):
         try:
             chunks.refuse_inflated(self._arrays[name], buffer.to_bytes())
         except (ValueError, RuntimeError, MemoryError) as error:
+            doctor = Command.sweep("doctor", self._location)
             raise StoreError(
-                f"{key} cannot be read: {error}; see what can be done: sweep doctor STORE"
+                f"{key} cannot be read: {error}; see what can be done: {doctor}"
             ) from error
         return buffer

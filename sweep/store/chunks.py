@@ -249,6 +249,8 @@ def refuse_inflated(spec: ArraySpec, content: bytes) -> None:
     ValueError
         It declares more, or cannot be unpacked.
     """
+    if not _size_fits(spec, len(content)):
+        raise ValueError("too short or too long")
     if spec.dtype == "string":
         _values(spec, content)  # texts are few
     elif {"blosc", "zstd"} & {*spec.codecs}:
@@ -263,7 +265,8 @@ def _refuse_declared(spec: ArraySpec, codec: str, packed: bytes) -> None:
             raise ValueError("unpacks to another size than a chunk has")
     elif codec == "zstd":
         declared = zstd_size(packed)
-        if declared is None or declared > MAX_CHUNK_BYTES:
+        most = MAX_CHUNK_BYTES if spec.dtype == "string" else spec.chunk_bytes
+        if declared is None or declared > most:
             raise ValueError("unpacks to more than a chunk")
 
 

@@ -137,6 +137,9 @@ class _ArrayFile(_Part):
             raise ValueError(PROBLEMS["fill_value"])
         serializer = "vlen-utf8" if self.data_type == "string" else "bytes"
         first, *others = self.codec_names
+        compressors = [name for name in others if name != "crc32c"]
+        if others != [*compressors[:1], *(["crc32c"] if "crc32c" in others else [])]:
+            raise ValueError(PROBLEMS["codecs"])
         if first != serializer or {"bytes", "vlen-utf8"} & {*others}:
             raise ValueError(PROBLEMS["codecs"])
         if not len(self.shape) == len(self.chunks) == len(self.dimension_names):

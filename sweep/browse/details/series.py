@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Pane, Range1d
 
-from marsdisk.physics.constants import YEAR
-
 from ...results.quantity import is_logarithmic_time
 from ...store import layout
 from ..parts import csv_text
@@ -52,8 +50,7 @@ class SeriesView:
             figure.xaxis.ticker = ticker
             figure.min_border_left = 72
         figures = list(self.figures.values())
-        for figure in figures[-2:]:
-            figure.xaxis.axis_label = "time [yr]"
+        self.bottom = figures[-2:]
         self.root = stack(
             Pane(elements=figures, stylesheets=[_GRID]),
             downloads(page, figures, self._csv, "-series"),
@@ -65,7 +62,11 @@ class SeriesView:
         runs = [runs[i] for i in done]
         colours = [colours[i] for i in done]
         self.runs = runs
-        times = [self.data.row("t", run) / YEAR for run in runs]
+        stored_times = [self.data.row("t", run) for run in runs]
+        quantity = self.data.quantity("t", np.concatenate([*stored_times, np.empty(0)]), "time")
+        for figure in self.bottom:
+            figure.xaxis.axis_label = quantity.head
+        times = [quantity.convert(t) for t in stored_times]
         time = Scale.of(np.concatenate([*times, np.empty(0)]), log=is_logarithmic_time(times))
         xs = [time.positions_of(t) for t in times]
         set_range(self.time, *time.ends(0.01))

@@ -8,7 +8,6 @@ from bokeh.models import ColumnDataSource, Row, Select, Slider, Span
 from numpy.typing import NDArray
 
 from marsdisk.common.errors import MarsDiskError
-from marsdisk.physics.constants import YEAR
 
 from ...results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
 from ...store import layout
@@ -41,7 +40,7 @@ class _Distribution:
     run: int
     s: NDArray[np.float64]  #: m, (bins,)
     density: NDArray[np.float64]  #: per ln s, (snapshots, bins)
-    t: NDArray[np.float64]  #: yr, (snapshots,)
+    t: NDArray[np.float64]  #: s, (snapshots,)
     s_blow: NDArray[np.float64]  #: m, (snapshots,)
 
 
@@ -133,7 +132,7 @@ class SizesView:
         if np.isfinite(t).any():
             nearest = np.argmin(np.abs(t[:, None] - t_snapshot), axis=0)
             s_blow = self.data.row("s_blow", run)[nearest]
-        return _Distribution(run, s, density, t_snapshot / YEAR, s_blow)
+        return _Distribution(run, s, density, t_snapshot, s_blow)
 
     def _set_axes(self) -> None:
         """Fit axes and slider to the distributions of all runs."""
@@ -171,7 +170,7 @@ class SizesView:
                 {
                     "row": shown.run,
                     "colour": colour,
-                    "time": number(shown.t[snapshot], 3),
+                    "time": self._time_in_words(shown.t, snapshot),
                     "s_blow": number(float(blowout_size.convert(s_blow)), 3),
                     "unit": blowout_size.unit,
                 }
@@ -183,19 +182,21 @@ class SizesView:
         if self.distributions:
             t = self.distributions[0].t
             snapshot = int(self.slider.value)
-            self.slider.title = (
-                f"snapshot {snapshot + 1} of {t.size},"
-                f" t = {number(t[min(snapshot, t.size - 1)], 3)} yr"
-            )
+            time = self._time_in_words(t, min(snapshot, t.size - 1))
+            self.slider.title = f"snapshot {snapshot + 1} of {t.size}, t = {time}"
         self.note.text = rendered("sizes_note", runs=runs)
+
+    def _time_in_words(self, t: NDArray[np.float64], snapshot: int) -> str:
+        quantity = self.data.quantity("t_snapshot", t)
+        return f"{number(float(quantity.convert(t[snapshot])), 3)} {quantity.unit}"
 
     def _csv(self) -> tuple[str, str]:
         label = DENSITY_LABELS[self.per.value]
-        columns: dict[str, list[Any]] = {"run": [], "t [yr]": [], "s [m]": [], label: []}
+        columns: dict[str, list[Any]] = {"run": [], "t [s]": [], "s [m]": [], label: []}
         for shown in self.distributions:
             for time, density in zip(shown.t, shown.density, strict=True):
                 columns["run"] += [shown.run] * shown.s.size
-                columns["t [yr]"] += [time] * shown.s.size
+                columns["t [s]"] += [time] * shown.s.size
                 columns["s [m]"] += shown.s.tolist()
                 columns[label] += density.tolist()
         return csv_text.table(columns), f"{self.page.file_name}-sizes.csv"

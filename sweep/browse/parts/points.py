@@ -88,7 +88,8 @@ class Axis:
             is_result = name in data.scalars
             quantity = data.quantity(name, values) if is_result else data.axis_quantity(name)
             values = quantity.convert(values)
-            scale = Scale.of(values, log=False if quantity.radii else None)
+            is_numbering = name in {RUN, data.rings}
+            scale = Scale.of(values, log=False if is_numbering else None)
             return cls.of_numbers(quantity, values, scale)
         labels, codes = data.coded(name)
         scale = Scale(log=False, low=0.0, high=float(max(len(labels) - 1, 0)))
@@ -196,6 +197,9 @@ class Points:
             if count and word != State.DONE.word:
                 parts.append(f"{count} {word}")
         words = f": {', '.join(parts)}" if parts else ", all done"
+        infinite = int(np.isinf(self.value).sum())
+        if infinite:
+            words += f"; {infinite} infinite"
         more = ""
         if self.left_out:
             hidden = counted(self.left_out, "more run")
@@ -284,8 +288,9 @@ class PointsFigure:
         y_ends = upright.ends(margin)
         y = upright.positions
         if not is_coloured:
-            # Runs without a value stand on the lower edge.
+            # Runs without a value stand on the lower edge, and infinite ones on the upper.
             y = np.where(np.isfinite(y), y, y_ends[0])
+            y = np.where(np.isposinf(values), y_ends[1], y)
         self._x = points.x.positions
         self._y = y
         states = points.states_on(scale)

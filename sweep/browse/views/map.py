@@ -379,6 +379,7 @@ def step_in(order: NDArray[np.int64], chosen: Sequence[int], by: int) -> int | N
 def _count_cells(grid: Cells, *, log: bool) -> str:
     """Return a sentence with the number of cells in each state."""
     counts = {state.word: int(marked.sum()) for state, marked in grid.marked(log=log).items()}
+    counts["infinite"] = int(np.isinf(grid.value).sum())
     parts = [f"{count} {word}" for word, count in counts.items() if count]
     states = f": {', '.join(parts)}" if parts else ", all done"
     return f"{counted(grid.run.size, 'cell')}{states}."

@@ -15,7 +15,7 @@ from ...common.states import LOOKS, State
 from ...common.text import counted
 from ...results.quantity import Quantity, remark_on_units
 from ...results.selection import drawn_at_random
-from ..data import RUN
+from ..data import RUN, Data
 from ..parts import csv_text
 from ..parts.cells import colour_bar, set_colours
 from ..parts.html import plain, rendered, shown
@@ -259,7 +259,7 @@ class ParallelView:
         if hidden_parameters > 0 and parameter_count == MAX_AXES:
             hidden = counted(hidden_parameters, "more parameter")
             sentences.append(f"Not drawn: {hidden}.")
-        remark = remark_on_units([quantity])
+        remark = remark_on_units(upright.axis.quantity for upright in self._uprights)
         if remark:
             sentences.append(f"{remark}.")
         sentences.append("Draw a box over an axis to filter, click a line to choose it.")
@@ -286,18 +286,10 @@ class ParallelView:
         last = min(int(np.floor(box["x1"])), len(self._uprights) - 1)
         crossed = self._uprights[first : last + 1] if last >= first else []
         if crossed:
-            conditions = [self._condition(upright, low, high) for upright in crossed]
+            conditions = [
+                condition_within(self.data, upright, self._runs, low, high) for upright in crossed
+            ]
             self.page.narrow(" and ".join(conditions))
-
-    def _condition(self, upright: Upright, low: float, high: float) -> str:
-        name = upright.axis.quantity.name
-        if self.data.columns[name].dtype.kind in "iuf":
-            lowest, highest = upright.between(low, high)
-            return f"{lowest} <= {name} <= {highest}"
-        heights = upright.heights()
-        inside = (low <= heights) & (heights <= high)
-        labels = dict.fromkeys(self.data.columns[name][self._runs][inside].tolist())
-        return f"{name} in ({', '.join(map(repr, labels)) or repr('')})"
 
     def _tapped(self, event: Any) -> None:
         if event.x is None or not self._runs.size or len(self._uprights) < 2:
@@ -319,6 +311,41 @@ class ParallelView:
             if name != RUN
         }
         return csv_text.table(columns), f"{self.page.file_name}-parallel.csv"
+
+
+def condition_within(
+    data: Data, upright: Upright, runs: NDArray[np.int64], low: float, high: float
+) -> str:
+    """Return the condition of the runs that pass an upright axis between two heights.
+
+    Parameters
+    ----------
+    data : Data
+        The store.
+    upright : Upright
+        The axis.
+    runs : (runs,) array of int
+        Rows of the runs that it shows.
+    low, high : float
+        The heights.
+
+    Returns
+    -------
+    str
+        As in the filter, in the units of the store.
+    """
+    name = upright.axis.quantity.name
+    kind = data.columns[name].dtype.kind
+    if kind in "iuf":
+        lowest, highest = upright.between(low, high)
+        condition = f"{lowest} <= {name} <= {highest}"
+        # Integers of runs without a result are zeros in the store.
+        is_count = name in data.scalars and kind in "iu"
+        return f"{condition} and status == '{State.DONE.word}'" if is_count else condition
+    heights = upright.heights()
+    inside = (low <= heights) & (heights <= high)
+    labels = dict.fromkeys(data.columns[name][runs][inside].tolist())
+    return f"{name} in ({', '.join(map(repr, labels)) or repr('')},)"
 
 
 def _segments(heights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

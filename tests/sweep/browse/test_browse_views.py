@@ -164,6 +164,42 @@ def test_a_brush_is_as_fine_as_its_axis(with_zero: Data) -> None:
     assert 4000.01 < float(lowest) < 4000.05 < float(highest) < 4000.09
 
 
+def test_a_brush_takes_the_runs_inside_and_no_others(mixed: Path) -> None:
+    data = data_of(mixed)
+    runs = np.arange(data.runs)
+    done = data.columns["status"] == State.DONE.word
+    for name in ("variant", "T0", "M_loss", "steps_rejected", "t_end"):
+        upright = parallel.Upright(points.Axis.of(data, name, runs))
+        heights = upright.heights()
+        for low, high in ((-0.01, 0.3), (0.3, 0.7), (0.7, 1.01), (-0.01, 1.01)):
+            condition = parallel.condition_within(data, upright, runs, low, high)
+            inside = np.flatnonzero((low <= heights) & (heights <= high))
+            assert set(inside.tolist()) <= set(data.columns.where(condition).tolist())
+            if name == "steps_rejected":
+                assert done[data.columns.where(condition)].all()
+            if name == "variant":
+                assert data.columns.where(condition).tolist() == inside.tolist()
+
+
+def test_infinite_numbers_are_counted_and_stand_at_the_upper_edge(with_zero: Data) -> None:
+    value = np.array([1e-12, 1e-10, np.inf, np.nan])
+    shown = points.Points.of(with_zero, with_zero.columns["run"], "T0", points.VALUE, "M_loss")
+    shown = replace(shown, value=value)
+    assert shown.in_words(Scale.of(value)).endswith("; 1 infinite")
+    figure = points.PointsFigure(with_zero)
+    figure.show(shown, with_zero.quantity("M_loss"), Scale.of(value), "title")
+    y = figure.sources[State.DONE].data["y"].tolist()
+    assert y[2] == figure.figure.y_range.end
+    assert y[3] == figure.figure.y_range.start
+
+
+def test_numbers_of_runs_and_rings_are_drawn_to_scale(mixed: Path) -> None:
+    data = data_of(mixed)
+    runs = np.arange(data.runs)
+    for name in ("run", "ring"):
+        assert not points.Axis.of(data, name, runs).scale.log
+
+
 def test_zeros_and_runs_without_a_value_stand_apart(with_zero: Data) -> None:
     value = np.array([0.0, np.nan, 1e-10, 1e-8])
     state = np.array([State.DONE, State.PENDING, State.DONE, State.DONE], np.uint8)

@@ -472,3 +472,37 @@ def test_one_ring_stays_one_ring_whatever_the_condition(finished: Path) -> None:
     figure = plots.draw(finished, "series", name="M_loss_cum", ring=1, where="T0 > 3500")
     assert "whole disk" not in figure.axes[0].get_ylabel()
     assert "ring = 1" in figure.get_suptitle()
+
+
+def test_rings_whose_bounds_differ_between_variants_are_drawn_at_their_radii(
+    tmp_path: Path,
+) -> None:
+    axes = {"ring": {"rings": [1.0, 2.7, 3]}}
+    variants = {"a": {}, "b": {"disk.r_out_RM": 2.69}}
+    run_here(sweep_file(tmp_path, axes=axes, variants=variants), tmp_path / "s.zarr")
+    axes_of_figure = plots.draw(tmp_path / "s.zarr", "radial").axes[0]
+    assert axes_of_figure.get_ylabel() == "ring radius [R_M]"
+    heatmap = plots.draw(tmp_path / "s.zarr", "heatmap", x="ring", y="variant").axes[0]
+    assert heatmap.get_xlabel() == "ring"
+
+
+def test_a_bound_of_rings_as_an_axis_shows_each_ring(finished: Path) -> None:
+    figure = plots.draw(finished, "heatmap", x="T0", y="r_in_RM")
+    assert "of the whole disk" not in figure.get_suptitle()
+    cells = np.ma.masked_invalid(figure.axes[0].collections[0].get_array())
+    assert cells.count() == cells.size > 3
+
+
+def test_infinite_results_are_named(tmp_path: Path) -> None:
+    axes = {"supply.mu_orbit10pct": [0.0, 1.0], "temperature.T0": [3000.0, 4000.0]}
+    run_here(sweep_file(tmp_path, axes=axes), tmp_path / "s.zarr")
+    figure = plots.draw(tmp_path / "s.zarr", "heatmap", name="M_available")
+    (legend,) = figure.legends
+    assert "white: infinite (2 cells)" in [text.get_text() for text in legend.get_texts()]
+    notes: list[str] = []
+    plots.draw(tmp_path / "s.zarr", "sensitivity", name="M_available", notes=notes)
+    assert any("infinite" in note for note in notes)
+    with pytest.raises(StoreError, match="all values are infinite"):
+        plots.draw(
+            tmp_path / "s.zarr", "sensitivity", name="M_available", where="mu_orbit10pct == 1"
+        )

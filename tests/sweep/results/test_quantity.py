@@ -197,3 +197,10 @@ def test_rings_that_hardly_differ_are_told_apart(tmp_path: Path) -> None:
     run_here(file, tmp_path / "s.zarr")
     radii = Quantity.of_axis(Store.open(tmp_path / "s.zarr"), "ring").radii
     assert len({*radii.values()}) == 4
+
+
+def test_the_symbol_takes_the_place_of_the_name_and_of_no_letter_within_a_word(
+    rings: Store,
+) -> None:
+    radius = Quantity.of(rings, "s", [1e-6], "grain radius s")
+    assert radius.mathtext == r"grain radius $s$ [$\mathrm{µm}$]"
