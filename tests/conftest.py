@@ -45,6 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-times", metavar="COMMAND", help=meaning)
 
 
+def takes_temporary_folders(folder: Path) -> bool:
+    """Tell whether tests have room there, and may run the programs that they write."""
+    if not folder.is_dir():
+        return False
+    has_room = shutil.disk_usage(folder).free > MIN_FREE_BYTES
+    return has_room and not os.statvfs(folder).f_flag & os.ST_NOEXEC
+
+
 def starts_no_test(config: pytest.Config) -> bool:
     """Tell whether this process only hands out tests to those of pytest-xdist."""
     return not hasattr(config, "workerinput") and config.getoption("dist") != "no"
@@ -62,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     program. The process that only hands out tests goes on ignoring, so that those that run them
     hear of it.
     """
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MIN_FREE_BYTES:
+    if takes_temporary_folders(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if starts_no_test(config):
         return
