@@ -178,7 +178,7 @@ def test_masses_are_summed_over_rings_until_one_is_asked_for(rings: Path, open_p
     whole = dataset.sweep.grid(["T0", "tau0_target", "ring"]).M_loss
     values = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
     assert np.allclose(values, whole.sum("ring").values.T / 1e-12, rtol=1e-14, atol=0.0)
-    page.get_by_label("ring").select_option(label="1")
+    page.get_by_label("ring").select_option(label="1 (1.85 R_M)")
     expect(page.get_by_text("4 cells, all done.")).to_be_visible()
     page.wait_for_function(
         "Bokeh.documents[0].get_model_by_name('cells').title.text.includes('ring = 1')"
