@@ -100,9 +100,25 @@ class Data:
         """Return how a column is shown; see :meth:`sweep.results.quantity.Quantity.of`."""
         return Quantity.of(self.store, name, values, words)
 
-    def quantities(self, names: Iterable[str]) -> dict[str, Quantity]:
-        """Return how columns are shown in one table, whatever part of their runs it has."""
-        return quantities_together(self.store, {name: self.columns[name] for name in names})
+    def quantities(
+        self, names: Iterable[str], runs: Sequence[int] | None = None
+    ) -> dict[str, Quantity]:
+        """Return how columns are shown in one view.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Of the columns.
+        runs : sequence of int or None
+            Rows of the only runs that the view shows; of a table that may show any run, None.
+        """
+        columns = {}
+        for name in names:
+            if runs is None:
+                columns[name] = self.columns[name]
+            else:
+                columns[name] = np.array([self.value(name, run) for run in runs])
+        return quantities_together(self.store, columns)
 
     def axis_quantity(self, name: str) -> Quantity:
         """Return how a parameter is shown along an axis."""

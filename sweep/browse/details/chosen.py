@@ -121,5 +121,5 @@ class Details:
                 words = reason.advice.partition(";")[0]
                 break
         t_end = self.data.value("t_end", run)
-        quantity = self.data.quantities(["t_end"])["t_end"]
+        quantity = self.data.quantities(["t_end"], self.page.chosen[:MAX_RUNS_COMPARED])["t_end"]
         return f"ended after {number(float(quantity.convert(t_end)))} {quantity.unit}", words

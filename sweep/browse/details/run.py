@@ -48,7 +48,7 @@ class About:
         )
 
     def _results(self, runs: list[int]) -> list[list[Markup]]:
-        quantities = self.data.quantities(filter(self.data.has, (*RESULTS, *EXECUTION)))
+        quantities = self.data.quantities(filter(self.data.has, (*RESULTS, *EXECUTION)), runs)
         rows = []
         for name, quantity in quantities.items():
             head = rendered("explained", name=quantity.head, meaning=self.data.meaning(name))
