@@ -93,7 +93,7 @@ DEEDS = (
     Deed("the next run", _press("next ›"), _says("heading", "text != before.heading")),
     Deed(
         "another colour of the map",
-        _select("colour", "t_end [s]"),
+        _select("colour", "t_end"),
         _says("cells", "title.text != before.map"),
     ),
     Deed("another value of the third axis", _slide(0), _says("cells", "title.text != before.map")),
