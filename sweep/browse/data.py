@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.states import State
-from ..results.columns import RESULTS, Columns, adds_up, coded
+from ..results.columns import RESULTS, Columns, adds_up, coded, label
 from ..results.notes import Notes
 from ..results.quantity import Quantity, quantities_together
 from ..results.rerun import RecordedRuns
@@ -126,8 +126,7 @@ class Data:
 
     def with_unit(self, name: str) -> str:
         """Return a name with the unit of the store, such as ``T0 [K]``."""
-        unit = self.unit(name)
-        return name if unit == "1" else f"{name} [{unit}]"
+        return label(self.store, name)
 
     def listed(self, name: str) -> str:
         """Return a name as controls list it: with its unit where that does not depend on values."""

@@ -13,7 +13,7 @@ from ..common.states import State
 from ..common.text import counted
 from ..results.columns import Columns, adds_up, in_order, labels
 from ..results.notes import Notes
-from ..results.quantity import Quantity, remark_on_units
+from ..results.quantity import Quantity
 from ..results.selection import BOUNDS_OF_RINGS, Selection
 from ..store.store import Store
 from .page import Page, plain
@@ -243,9 +243,7 @@ class Choice:
         """
         words = f"{name} of {self.selection.rings_in_words}" if summed else ""
         quantity = Quantity.of(self.store, name, values, words)
-        remark = remark_on_units([quantity])
-        if remark:
-            self.page.notes.append(remark)
+        self.page.note_units(quantity)
         return quantity
 
     def fixed(self, *shown: str | None, summed: str | None = None) -> str:

@@ -18,7 +18,7 @@ from ..common.errors import StoreError
 from ..common.states import State
 from ..common.text import counted
 from ..results.cells import Cells, cells
-from ..results.quantity import Quantity, remark_on_units
+from ..results.quantity import Quantity
 from ..store.store import Store
 from .choice import Choice, source, with_unit
 from .page import (
@@ -127,7 +127,7 @@ def heatmap(
     stored = _read_panels(axes, name)
     values = np.concatenate([panel.value.ravel() for panel in stored])
     quantity = axes.choice.quantity(name, values, axes.summed)
-    page.notes += filter(None, [remark_on_units([axes.along_x, axes.along_y])])
+    page.note_units(axes.along_x, axes.along_y)
     shown = [
         replace(
             panel,

@@ -18,7 +18,7 @@ from ..common import palette
 from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
-from ..results.quantity import Quantity, is_logarithmic
+from ..results.quantity import Quantity, is_logarithmic, remark_on_units
 
 COLOURS = palette.FIGURE_COLOURS
 CMAP = "viridis"
@@ -137,6 +137,12 @@ class Page:
         text = quantity.mathtext if self.style == "paper" else quantity.head
         is_long = len(quantity.head) > MAX_LETTERS_IN_LINE
         return text.replace(" [", "\n[", 1) if folds and is_long else text
+
+    def note_units(self, *quantities: Quantity) -> None:
+        """Note which quantities are not shown in the unit of the store."""
+        remark = remark_on_units(quantities)
+        if remark:
+            self.notes.append(remark)
 
     def title(self, figure: Figure, heading: str, *lines: str) -> None:
         """Write a title that names the quantity, then the fixed parameters and the source.

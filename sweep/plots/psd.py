@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
-from ..results.quantity import Quantity, remark_on_units
+from ..results.quantity import Quantity
 from ..results.rerun import RecordedRuns, find_run
 from ..store import layout
 from ..store.store import Store
@@ -75,7 +75,7 @@ def psd(
     stored_t = store.rows("t_snapshot", number)
     time = Quantity.of(store, "t", stored_t, "time")
     t = time.convert(stored_t)
-    page.notes += filter(None, [remark_on_units([sizes])])
+    page.note_units(sizes)
     figure, axes = page.figure(height=0.62)
     ax = axes[0, 0]
     colours = [mpl.colormaps[CMAP](i / max(t.size - 1, 1) * 0.92) for i in range(t.size)]

@@ -14,7 +14,7 @@ from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.columns import adds_up, stopped_early
-from ..results.quantity import RING_RADIUS, Quantity, is_logarithmic_time, remark_on_units
+from ..results.quantity import RING_RADIUS, Quantity, is_logarithmic_time
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source
@@ -110,7 +110,7 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     stored = {run: store.rows(name, run) for run in done}
     words = f"{name} per ring" if adds_up(store.unit(name)) else name
     quantity = Quantity.of(store, name, np.concatenate([stored[run] for run in done]), words)
-    choice.page.notes += filter(None, [remark_on_units([quantity])])
+    choice.page.note_units(quantity)
     values = {run: quantity.convert(stored[run]) for run in done}
     stored_times = {run: store.rows("t", run) for run in done}
     time = Quantity.of(store, "t", np.concatenate([*stored_times.values()]), "time")

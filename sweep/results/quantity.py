@@ -99,8 +99,7 @@ class Quantity:
         stored_unit = store.unit(name)
         unit = stored_unit
         factor = 1.0
-        is_kept = name in store.parameters or name in layout.COMPUTING_TIMES
-        if values is not None and not is_kept:
+        if values is not None and not _keeps_unit(store, name):
             unit, factor = readable_unit(stored_unit, np.asarray(values, dtype=np.float64))
         return cls(name, stored_unit, unit, factor, words or name)
 
@@ -153,6 +152,11 @@ class Quantity:
 RING_RADIUS = Quantity("ring", "1", "R_M", 1.0, "ring radius")
 
 
+def _keeps_unit(store: Store, name: str) -> bool:
+    """Return whether an array is shown in the unit of the store, whatever its values are."""
+    return name in store.parameters or name in layout.COMPUTING_TIMES
+
+
 def quantities_together(store: Store, columns: Mapping[str, NDArray[Any]]) -> dict[str, Quantity]:
     """Return how columns are shown next to each other: in one unit where the store has one.
 
@@ -170,8 +174,7 @@ def quantities_together(store: Store, columns: Mapping[str, NDArray[Any]]) -> di
     """
     values_by_unit: dict[str, list[NDArray[Any]]] = {}
     for name, values in columns.items():
-        is_kept = name in store.parameters or name in layout.COMPUTING_TIMES
-        if values.dtype.kind == "f" and not is_kept:
+        if values.dtype.kind == "f" and not _keeps_unit(store, name):
             values_by_unit.setdefault(store.unit(name), []).append(values)
     quantities = {}
     for name, values in columns.items():

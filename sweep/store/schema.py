@@ -137,10 +137,10 @@ class _ArrayFile(_Part):
             raise ValueError(PROBLEMS["fill_value"])
         serializer = "vlen-utf8" if self.data_type == "string" else "bytes"
         first, *others = self.codec_names
-        compressors = [name for name in others if name != "crc32c"]
-        if others != [*compressors[:1], *(["crc32c"] if "crc32c" in others else [])]:
-            raise ValueError(PROBLEMS["codecs"])
-        if first != serializer or {"bytes", "vlen-utf8"} & {*others}:
+        has_checksum = others[-1:] == ["crc32c"]
+        compressors = others[:-1] if has_checksum else others
+        is_packed_once = compressors in ([], ["blosc"], ["zstd"])
+        if first != serializer or not is_packed_once:
             raise ValueError(PROBLEMS["codecs"])
         if not len(self.shape) == len(self.chunks) == len(self.dimension_names):
             raise ValueError("has shape, chunks and names of dimensions that do not fit together")
