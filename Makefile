@@ -64,7 +64,7 @@ precision: setup ## time against error, ours and SciPy's; put into docs/model.md
 	$(BIN)/python -m tests.physics.error_control --write
 
 constraints: setup ## renew the pinned versions
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --group rivals --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --group docs --group rivals --upgrade \
 		--strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-package marsdisk -q -o constraints.txt
 
 setup: $(VENV)/.ok

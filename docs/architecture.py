@@ -19,6 +19,7 @@ OUT = ROOT / "docs" / "architecture.svg"
 BOX_HEIGHT = 0.56  # of the distance between two layers
 MIDDLE = 3.0  # x of the middle column
 MODEL = "marsdisk"
+PROGRAM = "__main__"  # not drawn: python -m sweep is the cli
 
 Arrow = tuple[str, str]
 Point = tuple[float, float]
@@ -33,6 +34,8 @@ def package_imports() -> set[Arrow]:
     """Return which package imports which; all of them import the model."""
     arrows = set()
     for start, end in arrows_of(ROOT, "sweep"):
+        if package_of(start) == PROGRAM:
+            continue
         arrows.add((package_of(start), package_of(end)))
         arrows.add((package_of(start), MODEL))
     return {(start, end) for start, end in arrows if start != end}
@@ -57,7 +60,8 @@ def count_modules(package: str) -> int:
 def place_boxes() -> dict[str, Point]:
     """Return the middle of each package's box, the lowest layer at the bottom."""
     middles = {MODEL: (MIDDLE, 0.0)}
-    for height, packages in enumerate(read_layers(ROOT).values(), start=1):
+    layers = [packages for packages in read_layers(ROOT).values() if packages != [PROGRAM]]
+    for height, packages in enumerate(layers, start=1):
         for column, package in enumerate(packages):
             offset = 2.0 * (column - 0.5 * (len(packages) - 1))
             middles[package] = (MIDDLE + offset, float(height))

@@ -36,7 +36,7 @@ def choose(page: Page) -> None:
 
 def main(store: str) -> None:
     """Serve the page of ``store``, and take its picture."""
-    command = [sys.executable, "-m", "sweep.cli", "browse", store, "--no-open"]
+    command = [sys.executable, "-m", "sweep", "browse", store, "--no-open"]
     server_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     with sync_playwright() as playwright, server_process as server:
         lines: Any = server.stdout

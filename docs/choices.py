@@ -3,6 +3,7 @@
 STORE is the result of ``sweep run configs/sweeps/choices.yaml``.
 """
 
+import json
 import sys
 
 import xarray
@@ -67,5 +68,5 @@ def _span(share: xarray.DataArray) -> str:
 
 if __name__ == "__main__":
     store = sweep.open_store(sys.argv[1])
-    variants = list(store.attrs["sweep"]["content"]["variants"])
+    variants = list(json.loads(store.attrs["sweep"])["content"]["variants"])
     put_between_markers(NAME, COMMAND, lines_of(store.sweep.disk_total(), variants))

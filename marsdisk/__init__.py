@@ -43,6 +43,7 @@ __all__ = [
     "RunConfig",
     "RunResult",
     "StopReason",
+    "__version__",
     "check_run",
     "load_config",
     "model_version",
@@ -55,6 +56,10 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @functools.cache

@@ -1,8 +1,10 @@
 """The result of a run, and the reasons why a run ends."""
 
+import dataclasses
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,9 @@ from numpy.typing import NDArray
 from .cache import CacheStats
 from .config import RunConfig
 from .notes import Note
+from .physics.constants import YEAR
 from .physics.grid import Array
+from .result_page import Curve, result_page
 
 
 class StopReason(enum.IntEnum):
@@ -59,7 +63,16 @@ def described(unit: str, long_name: str, symbol: str = "") -> Any:
     return field(metadata={"units": unit, "long_name": long_name, "symbol": symbol})
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+class Total(NamedTuple):
+    """A number of a result, as a row of a table."""
+
+    name: str
+    value: str
+    unit: str  #: empty where it has none
+    meaning: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class RunResult:
     """Series, size distributions at the snapshots, totals, and statistics of the solver.
 
@@ -188,6 +201,39 @@ class RunResult:
     def clamped(self) -> int:
         """Steps beyond the table of <Q_pr>, and bins set to zero, together."""
         return self.steps_beyond_qpr + self.bins_repaired
+
+    @property
+    def heading(self) -> str:
+        """When and why the run ended."""
+        return f"ended after {self.t_end / YEAR:.4g} yr: {self.stop_reason.advice}"
+
+    def totals(self) -> Iterator[Total]:
+        """Yield the numbers of the result that are neither series nor distributions."""
+        for number in dataclasses.fields(self):
+            value = getattr(self, number.name)
+            if isinstance(value, float):
+                unit = str(number.metadata.get("units", ""))
+                meaning = str(number.metadata.get("long_name", ""))
+                yield Total(number.name, f"{value:.6g}", unit, meaning)
+            elif isinstance(value, int) and not isinstance(value, enum.Enum):
+                yield Total(number.name, str(value), "", "")
+
+    def __repr__(self) -> str:
+        lines = [f"run that {self.heading}"]
+        for total in self.totals():
+            unit = "" if total.unit in {"", "1"} else f" {total.unit}"
+            meaning = f"  ({total.meaning})" if total.meaning else ""
+            lines.append(f"  {total.name} = {total.value}{unit}{meaning}")
+        lines += [f"  note: {sentence}" for sentence in self.notes.sentences]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        curves = (
+            Curve("time [yr]", self.t / YEAR, "M_loss_cum [M_Mars]", self.M_loss_cum),
+            Curve("time [yr]", self.t / YEAR, "tau_los", self.tau_los),
+            Curve("grain radius [m]", self.s, "N at the end [m-2]", self.N[-1]),
+        )
+        return result_page(self.heading, list(self.totals()), self.notes.sentences, curves)
 
 
 def never_solid(gated_time: float | Array, t_end: float | Array) -> bool | NDArray[np.bool_]:

@@ -1,19 +1,62 @@
 """Sweeps of marsdisk over a parameter space, run on Dask and stored in one Zarr store.
 
 >>> import sweep
->>> ds = sweep.open_store("results/temperature_supply.zarr")
->>> ds.sweep.grid().M_loss.sum("ring")
+>>> study = sweep.load("my_sweep.yaml")
+>>> sweep.plan(study)  # runs, blocks, seconds, bytes
+>>> store = sweep.run(study, workers=4)  # the same call again resumes it
+>>> store.disk_total().M_loss  # M_Mars, over all axes but that of the rings
+>>> store.plot.heatmap(x="mu_orbit10pct", y="T0")
 """
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["open_store"]
+from marsdisk import __version__
+from marsdisk.common.errors import ConfigError, MarsDiskError
+
+from .common.errors import ClusterError, StoreError, TooManyFailures
+
+if TYPE_CHECKING:
+    from .interface.definition import Sweep, load
+    from .interface.preview import Plan, plan
+    from .interface.run import run
+    from .interface.store import Store
+    from .results.dataset import open_store
+
+#: Module of each public name that is imported on first use: Dask, Zarr, and xarray would slow down
+#: the help of a command.
+_MODULES = {
+    "Plan": "interface.preview",
+    "Store": "interface.store",
+    "Sweep": "interface.definition",
+    "load": "interface.definition",
+    "open_store": "results.dataset",
+    "plan": "interface.preview",
+    "run": "interface.run",
+}
+
+__all__ = [
+    "ClusterError",
+    "ConfigError",
+    "MarsDiskError",
+    "Plan",
+    "Store",
+    "StoreError",
+    "Sweep",
+    "TooManyFailures",
+    "__version__",
+    "load",
+    "open_store",
+    "plan",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``open_store`` on first use: zarr and xarray would slow down the help of a command."""
-    if name == "open_store":
-        from .results.dataset import open_store
-
-        return open_store
+    if name in _MODULES:
+        return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..io.out_file import OutFile
-from ..physics.constants import YEAR
 from ..result import RunResult
 from .terminal import print_line, print_table
 
@@ -46,23 +45,7 @@ SERIES = (
 
 def print_result(result: RunResult) -> None:
     """Print totals with units, why the run ended, and the caveats of the result."""
-    rows = []
-    for field in dataclasses.fields(result):
-        value = getattr(result, field.name)
-        if isinstance(value, float):
-            unit = str(field.metadata.get("units", ""))
-            meaning = str(field.metadata.get("long_name", ""))
-            rows.append((field.name, f"{value:.6g}", unit, meaning))
-        elif isinstance(value, int) and field.name not in {"stop_reason", "notes"}:
-            rows.append((field.name, str(value), "", ""))
-    print_table(
-        f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}",
-        rows,
-        "name",
-        "value",
-        "unit",
-        "meaning",
-    )
+    print_table(result.heading, list(result.totals()), "name", "value", "unit", "meaning")
     for sentence in result.notes.sentences:
         print_line(f"note: {sentence}")
 

@@ -25,8 +25,12 @@ def terminal() -> "Console":
                 else:
                     yield Segment(printable(segment.text), segment.style)
 
-    # Units stand in brackets, which markup would take for styles.
-    return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+    return Terminal(
+        width=None if sys.stdout.isatty() else 200,
+        highlight=False,
+        markup=False,  # units stand in brackets, which would be taken for styles
+        force_jupyter=False,  # each line would be an output of its own
+    )
 
 
 def print_table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:

@@ -14,6 +14,7 @@ from marsdisk.common.exit_codes import OK
 from marsdisk.report.terminal import terminal
 
 from ..common.command import Command
+from ..workers import MAX_LOCAL_WORKERS
 from .options import FILE, LOCATION, STORE
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _SCHEDULER = [
 _WORKERS = [
     click.option(
         "--workers",
-        type=click.IntRange(0, 4096),
+        type=click.IntRange(0, MAX_LOCAL_WORKERS),
         help="Worker processes; 0 runs everything in this process.  [default: one per core]",
     ),
     *_SCHEDULER,

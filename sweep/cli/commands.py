@@ -16,7 +16,7 @@ from ..common.command import Command
 from .browse import browse
 from .cluster import CLUSTER, source_of, worker_options
 from .expectations import checks, expect
-from .options import FILE, LOCATION, STORE
+from .options import AS_JSON, FILE, LOCATION, STORE
 from .sensitivity import ASK
 from .show import LOOK
 
@@ -72,7 +72,7 @@ def _run(
     """Run a sweep, print how it ends, and exit with its code."""
     from ..browse.dashboard import dashboard_page
     from ..common.errors import Interrupted, TooManyFailures
-    from ..report.plan_and_end import finish, interrupted, too_many_failed
+    from ..report.ending import finish, interrupted, too_many_failed
     from ..running.session import run_sweep
 
     console = terminal()
@@ -164,7 +164,7 @@ def resume(
     """Resume the sweep in STORE using its own record of it; the sweep file is not needed."""
     from marsdisk.common.errors import ConfigError
 
-    from ..report.plan_and_end import finish
+    from ..report.ending import finish
     from ..running.progress import Tally
     from ..running.session import is_complete, sweep_of_store
 
@@ -184,20 +184,32 @@ def resume(
 @main.command()
 @FILE
 @set_option
+@AS_JSON
 @command
-def plan(file: Path, overrides: dict[str, Any]) -> None:
+def plan(file: Path, *, overrides: dict[str, Any], as_json: bool) -> None:
     """Show what running FILE would do: cases, blocks, time, bytes; only one run is measured."""
+    import json
+
     from ..planning.plan import make_plan
-    from ..report.plan_and_end import print_plan
+    from ..report.preview import Preview
+    from ..running.progress import say
     from ..spec.file import load_sweep
     from ..workers.profiles import usable_cores
 
-    print_plan(make_plan(load_sweep(file, overrides), usable_cores()), terminal())
+    console = terminal()
+    made = make_plan(load_sweep(file, overrides), usable_cores())
+    preview = Preview.of(made, lambda line: click.echo(line, err=as_json))
+    if as_json:
+        print_whole(json.dumps(preview.as_json()))
+        return
+    say(console, f"sweep {made.sweep.spec.name}")
+    for line in preview.lines():
+        say(console, f"  {line}")
 
 
 @main.command()
 @STORE
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @command
 def status(store: "Location", *, as_json: bool) -> None:
     """Show the progress of the sweep in STORE."""
@@ -252,7 +264,7 @@ for subcommand in (*CLUSTER, *LOOK, browse, *ASK, expect, checks):
     is_flag=True,
     help="Read every chunk, which also finds garbled ones; as slow as reading the whole store.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @command
 def doctor(store: "Location", *, repair: bool, deep: bool, as_json: bool) -> None:
     """Diagnose STORE and suggest fixes; change nothing without --repair.

@@ -9,12 +9,10 @@ import click
 from marsdisk.cli.program import command, print_whole
 from marsdisk.report.terminal import terminal
 
-from .options import STORE
+from .options import AS_JSON, STORE
 
 if TYPE_CHECKING:
     from ..store.location import Location
-
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
@@ -24,7 +22,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     type=click.Path(path_type=Path),
     help="Take the expectations of this sweep file instead of those that STORE records.",
 )
-@JSON
+@AS_JSON
 @command
 def expect(store: "Location", *, file: Path | None, as_json: bool) -> None:
     """Test the results in STORE, finished or not, against conditions that you define.
@@ -105,7 +103,7 @@ def expect(store: "Location", *, file: Path | None, as_json: bool) -> None:
 @click.command(hidden=True)
 @STORE
 @click.option("--checks", "file", type=click.Path(path_type=Path))
-@JSON
+@AS_JSON
 def checks(**options: Any) -> None:
     """Do what sweep expect does, under the name that it had."""
     click.echo("note: sweep checks is now sweep expect, and its --checks is --file", err=True)

@@ -38,3 +38,4 @@ WHERE = click.option(
     help="Only runs that meet this condition; see sweep show --help. Sums over rings take whole"
     " disks unless it names rings.",
 )
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -12,7 +12,7 @@ from marsdisk.cli.options import force_option
 from marsdisk.cli.program import command, print_whole
 from marsdisk.report.terminal import terminal
 
-from .options import STORE
+from .options import AS_JSON, STORE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,6 @@ TARGET = click.option(
 LOG = click.option(
     "--log", is_flag=True, help="Take log10 of the target, if it varies over decades."
 )
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _quantiles(_context: click.Context, _parameter: click.Parameter, text: str) -> list[float]:
@@ -96,7 +95,7 @@ def _number_list(values: "NDArray[np.float64]") -> list[float | None]:
     help="Draw the indices and their convergence with n to this picture (.png, .svg, .pdf).",
 )
 @force_option
-@JSON
+@AS_JSON
 @command
 def sensitivity(
     store: "Location",
@@ -319,7 +318,7 @@ def _convergence_table(answer: "Answer") -> "Table":
     callback=_quantiles,
     help="Probabilities between 0 and 1.",
 )
-@JSON
+@AS_JSON
 @command
 def summary(
     store: "Location",

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from marsdisk.accuracy.convergence import refinement_for
 
-from ..spec.file import AccuracySpec
 from ..spec.old_keys import recorded_content
+from ..spec.sections import AccuracySpec
 from ..store import layout
 from ..store.store import Store
 

@@ -13,12 +13,12 @@ import pandas as pd
 import xarray
 from numpy.typing import NDArray
 
+from marsdisk.common.templates import environment, rendered
 from marsdisk.config import RunConfig
 from marsdisk.notes import SENTENCES
 
 from ..common.errors import NotesWarning, PartOfDiskWarning, RunChangedWarning, StoreError
 from ..common.floats import without_round_off
-from ..common.templates import environment, rendered
 from ..common.text import listed, text
 from ..store import layout
 from ..store.bounded_zarr import BoundedStore
@@ -27,12 +27,15 @@ from ..store.location import Location
 from ..store.store import Store
 from .columns import STATES, adds_up
 from .notes import UNRECORDED, Notes
+from .portable import made_portable, recorded_attributes
 from .quantity import readable_unit
 from .rerun import RecordedRuns
 from .selection import rings_in_words
 
 #: Stands for NaN in an index, which cannot hold it, and sorts after all other values.
 NULL = np.finfo(np.float64).max
+#: What stands in cells without a run, by the kind of the array; numbers with a point are NaN.
+EMPTY_CELLS: dict[str, Any] = {"i": 0, "u": 0, "b": False, "O": ""}
 MAX_WORDS_SHOWN = 4
 MAX_WORD_LENGTH = 40  # characters
 
@@ -134,7 +137,9 @@ class SweepAccessor:
             xarray.Coordinates.from_pandas_multiindex(index, "run")
         )
         fills = {
-            str(name): 0 for name, array in along_run.variables.items() if array.dtype.kind in "iu"
+            str(name): EMPTY_CELLS[array.dtype.kind]
+            for name, array in along_run.variables.items()
+            if array.dtype.kind in EMPTY_CELLS
         }
         options: dict[str, Any] = {"fill_value": fills} if fills else {}
         grid = along_run.unstack("run", **options)
@@ -375,10 +380,7 @@ class SweepAccessor:
 
     @cached_property
     def _description(self) -> Description:
-        attributes = dict(self._dataset.attrs)
-        # xarray has turned the attribute into its coordinates, some of which may be gone by now
-        attributes.setdefault("coordinates", " ".join(attributes["axes"]))
-        return Description.of(attributes)
+        return Description.of(recorded_attributes(self._dataset))
 
     @property
     def _ring(self) -> str | None:
@@ -517,7 +519,5 @@ def open_store(store: str | Path | Location, chunks: Any = None) -> xarray.Datas
     opened = Store.open(store)
     opened.refuse_lost_chunks()
     bounded = BoundedStore(opened.location.zarr_store(), opened.arrays, str(opened.location))
-    dataset: xarray.Dataset = xarray.open_zarr(
-        bounded, chunks=chunks, consolidated=False, zarr_format=3
-    )
-    return dataset
+    dataset = xarray.open_zarr(bounded, chunks=chunks, consolidated=False, zarr_format=3)
+    return made_portable(dataset)

@@ -151,11 +151,19 @@ class Reporter:
         Where to print.
     tally : Tally
         Counts, to which receipts are added.
+    on_progress : callable, optional
+        Called with the tally whenever it has changed, instead of showing it.
     """
 
-    def __init__(self, console: Console, tally: Tally) -> None:
+    def __init__(
+        self,
+        console: Console,
+        tally: Tally,
+        on_progress: Callable[[Tally], None] | None = None,
+    ) -> None:
         self.console = console
         self.tally = tally
+        self._on_progress = on_progress
         #: message that more runs failed than are allowed; empty if not
         self.beyond = ""
         self._judge: Callable[[], None] = lambda: None
@@ -168,7 +176,9 @@ class Reporter:
         self._task: TaskID | None = None
 
     def __enter__(self) -> "Reporter":
-        if self.console.is_terminal:
+        if self._on_progress is not None:
+            self._on_progress(self.tally)
+        elif self.console.is_terminal:
             columns = (
                 BarColumn(),
                 MofNCompleteColumn(),
@@ -198,6 +208,8 @@ class Reporter:
     def expect(self, runs: int) -> None:
         """Add to the number of runs to do."""
         self.tally.runs += runs
+        if self._on_progress is not None:
+            self._on_progress(self.tally)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, total=self.tally.runs)
 
@@ -224,6 +236,9 @@ class Reporter:
         """
         self.tally.add(receipt)
         self._judge()
+        if self._on_progress is not None:
+            self._on_progress(self.tally)
+            return
         if self._bar is not None and self._task is not None:
             self._bar.update(
                 self._task, completed=self.tally.finished, description=self.tally.line()

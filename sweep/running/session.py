@@ -10,6 +10,7 @@ from rich.console import Console
 from marsdisk.cli.program import compile_kernels
 
 from ..common.errors import Interrupted, StoreError, TooManyFailures
+from ..common.text import counted
 from ..planning.create_store import cases_of, create, extend
 from ..planning.match_store import in_stored_rows, refuse_other_accuracy, refuse_other_plan
 from ..planning.plan import Block, Plan, make_plan
@@ -108,7 +109,7 @@ def _count_runs(blocks: Iterable[Block]) -> int:
     return sum(len(block.rows) for block in blocks)
 
 
-def run_sweep(
+def run_sweep(  # noqa: PLR0913 - options, by name
     sweep: Sweep,
     store: str | Path | Location,
     *,
@@ -118,6 +119,7 @@ def run_sweep(
     retry_failed: bool = False,
     allowed: Allowance | None = None,
     dashboard_page: "Callable[[str], FillDocument] | None" = None,
+    on_progress: Callable[[Tally], None] | None = None,
 ) -> tuple[Plan, Tally]:
     """Run all runs of a sweep that its store does not hold yet; calling it again resumes the sweep.
 
@@ -140,6 +142,9 @@ def run_sweep(
     dashboard_page : callable, optional
         Makes the page that the dashboard of local workers shows of a store; by default there is
         none. The command passes :func:`sweep.browse.dashboard.dashboard_page`.
+    on_progress : callable, optional
+        Called with the counts so far before the first block and after each, instead of showing
+        progress.
 
     Returns
     -------
@@ -174,7 +179,8 @@ def run_sweep(
         tally = Tally(_count_runs(blocks), before.done, before.failed - retried)
         if blocks or may_go_on(plan, location):
             pool = _Pool(workers, dashboard_page)
-            plan = _run(plan, location, blocks, tally, pool, console, lock, allowed)
+            reporter = Reporter(console, tally, on_progress)
+            plan = _run(plan, location, blocks, pool, reporter, lock, allowed)
         return plan, tally
 
 
@@ -190,9 +196,8 @@ def _run(
     plan: Plan,
     store: Location,
     blocks: list[Block],
-    tally: Tally,
     pool: _Pool,
-    console: Console,
+    reporter: Reporter,
     lock: Driving,
     allowed: Allowance | None,
 ) -> Plan:
@@ -200,13 +205,15 @@ def _run(
     # imports Dask, which a finished sweep need not wait for
     from .driver import Work, run_blocks, task_maker
 
-    with Reporter(console, tally) as reporter:
+    tally = reporter.tally
+    with reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
         if blocks:
             committed = plan.count - tally.runs
             resumed = f" ({committed} are committed already)" if committed else ""
-            reporter.say(f"{tally.runs} runs in {len(blocks)} blocks into {store}{resumed}")
+            runs = counted(tally.runs, "run")
+            reporter.say(f"{runs} in {counted(len(blocks), 'block')} into {store}{resumed}")
         with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, lock):
             lock.on_loss = stop.set
             if allowed is not None:

@@ -206,7 +206,7 @@ def _run_driver(request: Request) -> tuple[int, str]:
     """Run a driver to its end; return its exit code and the end of its error output."""
     worker: Any = get_worker()
     command = [
-        *(sys.executable, "-m", "sweep.cli", "resume", request.store),
+        *(sys.executable, "-m", "sweep", "resume", request.store),
         *("--scheduler", worker.scheduler.address),
         *_certificate_options(worker, request),
     ]

@@ -8,18 +8,16 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from marsdisk.accuracy.convergence import BINS_LIMIT, TIME_LIMIT
 from marsdisk.common.errors import ConfigError
 from marsdisk.common.text import shown, shown_text
 from marsdisk.config import merge, read_config, tables_resolved
 from marsdisk.config.explain import explain
-from marsdisk.config.sections import Section, quantity
 from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
 from ..common.floats import same
@@ -35,96 +33,14 @@ from .axes import (
     with_equal_numbers_joined,
     zip_axis,
 )
-from .designs import POINT, DesignSpec, SampleSpec, design_axis
+from .designs import POINT, design_axis
 from .expectations import Expectation, parse_expectations
 from .old_keys import renaming_notes, with_new_names, with_old_names
-from .refinement import RefineSpec, refine_axis
+from .refinement import refine_axis
+from .sections import SweepSpec
 
 #: Cases of a product. Validating more takes longer than anybody waits.
 MAX_CASES = 10_000_000
-
-
-class CacheSpec(Section):
-    """The runs that share cached arrays, which changes no bit of their results."""
-
-    scope: Literal["run", "task", "worker"] = quantity(
-        "task", "empty the cache before every run, every block, or never on a worker"
-    )
-    enabled: bool = quantity(True, "false builds everything anew for every run")  # noqa: FBT003 - a default
-
-
-class AccuracySpec(Section):
-    """The share of the runs that is repeated with tighter steps and other bins.
-
-    :func:`marsdisk.accuracy.convergence.check_run` does that. The choice of these runs is part of
-    the plan, since it decides what the store holds: a store made for another choice is refused. The
-    limits are only compared with the errors when these are shown and may be changed at any time.
-    """
-
-    fraction: float = quantity(
-        0.05, "share of the runs, at least one; 0 repeats none", "", ge=0.0, le=1.0
-    )
-    time_limit: float = quantity(TIME_LIMIT, "largest err_time accepted", "", gt=0.0, le=1.0)
-    bins_limit: float = quantity(BINS_LIMIT, "largest err_bins accepted", "", gt=0.0, le=1.0)
-
-
-class ProvenanceSpec(Section):
-    """What a store tells about the machines that made it; it may be published one day."""
-
-    host: bool = quantity(
-        False,  # noqa: FBT003 - a default
-        "record the names of the machines: of the driver's, and with each run of its worker's",
-    )
-
-
-class SweepSpec(Section):
-    """A sweep file as given."""
-
-    name: str = quantity(
-        ...,
-        "name of the sweep and of its store",
-        allowed="letters, digits, points, dashes and underscores, the first a letter or digit",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-    )
-    base: str = Field(description="configuration that all cases start from, relative to this file")
-    set: dict[str, Any] = Field({}, description="overrides for all cases")
-    axes: dict[str, Any] = Field(
-        {}, description="key or name of each axis; the cases are their product"
-    )
-    zip: list[dict[str, Any]] = Field([], description="keys that move together, one axis per entry")
-    sample: SampleSpec | None = Field(None, description="points drawn from a prior, one axis")
-    design: DesignSpec | None = Field(
-        None, description="points for a sensitivity analysis, one axis"
-    )
-    refine: RefineSpec | None = Field(
-        None, description="points added in rounds where a result asks for more, one axis"
-    )
-    one_at_a_time: dict[str, Any] = Field(
-        {}, description="values of each key, changed alone around the base, one axis"
-    )
-    variants: dict[str, Any] = Field({}, description="named sets of overrides, one axis")
-    include: list[dict[str, Any]] = Field([], description="cases in addition to the product")
-    exclude: list[dict[str, Any]] = Field(
-        [], description="cases of the product to leave out, by some of their values"
-    )
-    output: dict[str, Any] = Field(
-        {}, description="the configuration's output section for all cases"
-    )
-    cache: CacheSpec = Field(default_factory=CacheSpec)
-    accuracy: AccuracySpec | None = Field(
-        None, description="numerical errors of some runs, stored with them"
-    )
-    expect: dict[str, Any] = Field(
-        {}, description="conditions that the results must meet, by name; see sweep expect --help"
-    )
-    provenance: ProvenanceSpec = Field(default_factory=ProvenanceSpec)
-    time_limit: float | None = quantity(
-        600.0,
-        "time that one run may take before it is marked as failed, with the state it has come to",
-        "s",
-        gt=0.0,
-    )
-    block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
 
 
 @dataclass(frozen=True)
@@ -454,26 +370,63 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     """
     path = Path(path)
     content = read_yaml_mapping(path)
+    try:
+        sweep = sweep_of_sections(content, path.parent, command_line, where=str(path))
+    except ConfigError as error:
+        is_of_base = error.where != str(path)
+        if is_of_base:
+            raise
+        raise with_lines(with_old_names(error, content), path) from error.__cause__
+    return replace(sweep, file=str(path))
+
+
+def sweep_of_sections(
+    content: Mapping[str, Any],
+    folder: Path,
+    command_line: Mapping[str, Any] | None = None,
+    *,
+    where: str,
+) -> Sweep:
+    """Read the base of a sweep, and build the sweep.
+
+    Parameters
+    ----------
+    content : mapping
+        Sections of a sweep file.
+    folder : Path
+        Folder that its paths are relative to.
+    command_line : mapping, optional
+        Overrides by dotted key, which win over all others; their paths are relative to the working
+        folder.
+    where : str
+        Name of the sweep in messages.
+
+    Returns
+    -------
+    Sweep
+        Its cases are not validated yet.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem.
+    """
     base = content.get("base")
-    base_file = str((path.parent / base).resolve()) if isinstance(base, str) else ""
+    base_file = str((folder / base).resolve()) if isinstance(base, str) else ""
     try:
         base_content = read_config(base_file) if base_file else {}
     except ConfigError as error:
         if Path(base_file).is_file():
-            raise ConfigError(error.problems, f"{path}, base = {shown(base)}") from error
-        problem = f"base = {shown(base)}: {error.problems[0]}"
-        raise with_lines(ConfigError([problem], str(path)), path) from error
-    base_path = _seen_from(path.parent, str(base)) if base_file else ""
-    content = tables_resolved(content, path.parent)
+            raise ConfigError(error.problems, f"{where}, base = {shown(base)}") from error
+        raise ConfigError([f"base = {shown(base)}: {error.problems[0]}"], where) from error
+    base_path = _seen_from(folder, str(base)) if base_file else ""
+    content = tables_resolved(content, folder)
     if base_path:
         content = {**content, "base": base_path}
     command_line = tables_resolved(command_line or {}, Path())
-    try:
-        sweep = build_sweep(content, base_content, command_line, base_path, where=str(path))
-    except ConfigError as error:
-        raise with_lines(with_old_names(error, content), path) from error.__cause__
+    sweep = build_sweep(content, base_content, command_line, base_path, where=where)
     old_names = tuple(renaming_notes(content))
-    return replace(sweep, file=str(path), base_file=base_file, old_names=old_names)
+    return replace(sweep, base_file=base_file, old_names=old_names)
 
 
 def _seen_from(folder: Path, file: str) -> str:

@@ -178,6 +178,11 @@ class Description(_Part):
         kind = (content.get("zarr_format"), content.get("node_type"))
         if kind != (3, "group") or not isinstance(attributes, dict):
             raise ValueError("is not a Zarr group of format 3 with attributes")
+        if isinstance(attributes.get("sweep"), str):
+            raise ValueError(
+                "was saved by xarray and is not a store that sweeps are run into; open it with"
+                " xarray.open_zarr, which has .sweep, too"
+            )
         deque(texts(attributes), maxlen=0)  # refuses what is nested too deep
         version = attributes.get("schema_version")
         if type(version) is int and version not in layout.READABLE:

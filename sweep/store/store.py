@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +140,7 @@ class Store:
         self.arrays = arrays
 
     @classmethod
-    def open(cls, store: str | Path | Location, *, same_length: bool = True) -> "Store":
+    def open(cls, store: str | Path | Location, *, same_length: bool = True) -> Self:
         """Open a store after checking everything that it declares.
 
         Parameters

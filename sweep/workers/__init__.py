@@ -1,1 +1,3 @@
 """Where runs are computed."""
+
+MAX_LOCAL_WORKERS = 4096  # processes

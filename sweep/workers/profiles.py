@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -16,6 +16,9 @@ from marsdisk.config.sections import Section, quantity
 from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
 from ..common.addresses import LOOPBACK
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 _BYTES = {"allowed": "a size such as 2 GiB", "pattern": r"^[0-9.]+ ?[kMGT]i?B$"}
 _TIME = {
@@ -66,6 +69,46 @@ class Scheduler:
             raise _address_error(f"{self.address}: give --tls-ca, --tls-cert and --tls-key")
         if not is_encrypted and self.tls is not None:
             raise _address_error(f"{self.address}: certificates are for tls://HOST:PORT")
+
+
+@dataclass(frozen=True)
+class OpenClient:
+    """A Dask client that somebody else has opened, and will close.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be used from here.
+    """
+
+    client: "Client"
+
+    def __post_init__(self) -> None:
+        from distributed import Client
+
+        if not isinstance(self.client, Client):
+            problem = f"{shown(self.client)} is no distributed.Client"
+            raise ConfigError([f"{problem}; open one with Client(ADDRESS)"], "client")
+        if self.client.asynchronous:
+            problem = (
+                "an asynchronous client cannot be waited for here; give Client(...) without it"
+            )
+            raise ConfigError([problem], "client")
+        if self.client.status != "running":
+            problem = f"is {self.client.status}; open another one"
+            raise ConfigError([problem], "client")
+
+    @property
+    def address(self) -> str:
+        """Address of its scheduler."""
+        scheduler: Any = self.client.scheduler
+        return str(scheduler.address)
+
+    @property
+    def threads(self) -> int:
+        """Number of tasks that its workers can run at a time."""
+        client: Any = self.client
+        return sum(client.nthreads().values())
 
 
 def _address_error(problem: str) -> ConfigError:
@@ -229,8 +272,9 @@ class KubernetesProfile(Profile):
         return self
 
 
-#: Where workers come from: a number of local processes (0: this one), a scheduler, or a profile.
-Source = int | Scheduler | Profile
+#: Where workers come from: a number of local processes (0: this one), a scheduler, a client of one,
+#: or a profile.
+Source = int | Scheduler | OpenClient | Profile
 
 ASSUMED_WORKERS = 32  # of a scheduler that somebody else runs
 
@@ -245,6 +289,8 @@ def expected_workers(source: Source) -> int:
         return source.workers_per_job * (source.jobs or _maximum(source.adapt))
     if isinstance(source, KubernetesProfile):
         return source.pods or _maximum(source.adapt)
+    if isinstance(source, OpenClient):
+        return source.threads or ASSUMED_WORKERS
     return ASSUMED_WORKERS
 
 

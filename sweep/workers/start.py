@@ -17,10 +17,12 @@ from .base import ENVIRONMENT, WORKER_SETTINGS, Cluster, security
 from .block import BlockTask, SweepPlugin
 from .dashboard import FillDocument, close_to_other_sites, on_dashboard, results_page
 from .handshake import check_agreement, probing
+from .main_module import main_module_left_alone
 from .profiles import (
     JobsProfile,
     KubernetesProfile,
     LocalProfile,
+    OpenClient,
     Profile,
     Scheduler,
     Source,
@@ -213,27 +215,34 @@ def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]
     if profile is not None:
         host = profile.host
         memory = profile.memory or memory
-    try:
-        cluster = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            host=host,
-            dashboard_address="127.0.0.1:0",
-            memory_limit=memory,
-            silence_logs=logging.CRITICAL,
-        )
-    except (OSError, RuntimeError, TimeoutError) as error:
-        raise ClusterError(
-            f"{count} workers could not be started: {error}; {LocalProcesses.cure}"
-        ) from error
-    close_to_other_sites(cluster.scheduler)
-    with cluster, Client(cluster, set_as_default=False) as client:
+    with ExitStack() as stack:
+        # to the end, as a process that dies is replaced
+        stack.enter_context(main_module_left_alone())
+        try:
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host=host,
+                dashboard_address="127.0.0.1:0",
+                memory_limit=memory,
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise ClusterError(
+                f"{_number_of_workers(count)} could not be started: {error}; {LocalProcesses.cure}"
+            ) from error
+        close_to_other_sites(cluster.scheduler)
+        stack.enter_context(cluster)
+        client = stack.enter_context(Client(cluster, set_as_default=False))
         yield LocalProcesses(client, count)
 
 
 @contextmanager
-def _remote(source: Scheduler | Profile | int, limits: Limits) -> Iterator[Cluster]:
+def _remote(source: Source, limits: Limits) -> Iterator[Cluster]:
+    if isinstance(source, OpenClient):
+        yield Cluster(source.client, source.address)
+        return
     if isinstance(source, Scheduler):
         with connect(source, limits.connect) as client:
             yield Cluster(client, source.address)

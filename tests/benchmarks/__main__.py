@@ -134,7 +134,7 @@ def whole_sweep() -> None:
             f"{100 * (1 - tally.solver_seconds / tally.block_seconds):.0f} %",
         )
         row("figures", "largest memory of a worker", f"{memory:.0f} MB")
-        again = [sys.executable, "-m", "sweep.cli", "run", str(SWEEP), "--store", str(store)]
+        again = [sys.executable, "-m", "sweep", "run", str(SWEEP), "--store", str(store)]
         begin = time.perf_counter()
         subprocess.run(again, check=True, capture_output=True)
         finished = time.perf_counter() - begin

@@ -120,7 +120,7 @@ DEEDS = (
 @contextmanager
 def served(store: Path) -> Iterator[str]:
     """Serve the page of a store, and yield its address."""
-    words = [sys.executable, "-m", "sweep.cli", "browse", str(store), "--no-open"]
+    words = [sys.executable, "-m", "sweep", "browse", str(store), "--no-open"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         address = re.search(r"http://\S+/", server.stdout.readline())

@@ -106,7 +106,7 @@ def rows(runs: int) -> Rows:
             [
                 sys.executable,
                 "-m",
-                "sweep.cli",
+                "sweep",
                 "run",
                 str(file),
                 "--store",
@@ -156,14 +156,14 @@ def rows(runs: int) -> Rows:
         for verb in ("status", "doctor"):
             begin = time.perf_counter()
             subprocess.run(
-                [sys.executable, "-m", "sweep.cli", verb, str(store)],
+                [sys.executable, "-m", "sweep", verb, str(store)],
                 check=True,
                 capture_output=True,
             )
             yield f"sweep {verb}, the command as a whole", f"{time.perf_counter() - begin:.1f} s"
         begin = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store)],
+            [sys.executable, "-m", "sweep", "run", str(file), "--store", str(store)],
             check=True,
             capture_output=True,
         )

@@ -173,7 +173,7 @@ def status_of_a_million(folder: Path) -> Rows:
     for _ in range(3):
         begin = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", "sweep.cli", "status", str(store)],
+            [sys.executable, "-m", "sweep", "status", str(store)],
             check=True,
             capture_output=True,
             text=True,
@@ -203,7 +203,7 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
     words = [
         sys.executable,
         "-m",
-        "sweep.cli",
+        "sweep",
         "run",
         str(file),
         "--store",

@@ -59,7 +59,7 @@ def of_a_command(words: Sequence[str], repeats: int) -> list[Waited]:
 
 @contextmanager
 def driving(file: Path, store: Path, workers: int) -> Iterator["subprocess.Popen[bytes]"]:
-    words = command("sweep.cli", "run", file, "--store", store, "--workers", workers)
+    words = command("sweep", "run", file, "--store", store, "--workers", workers)
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT)
     try:
         yield process
@@ -105,14 +105,14 @@ def lines(repeats: int = REPEATS, workers_of: Sequence[int] = tuple(FIRST_RUN_GO
         small = Path(folder) / "small.yaml"
         small.write_text(SMALL, encoding="utf-8")
         of_a_command(
-            command("sweep.cli", "run", small, "--store", Path(folder) / "s.zarr", "--workers", 0),
+            command("sweep", "run", small, "--store", Path(folder) / "s.zarr", "--workers", 0),
             1,
         )  # compiles, and fills the disk's cache
         commands: list[tuple[str, object, list[str]]] = [
             ("python -c pass", "", [sys.executable, "-c", "pass"]),
-            ("sweep --help", HELP_GOAL, command("sweep.cli", "--help")),
-            ("marsdisk --help", HELP_GOAL, command("marsdisk.cli", "--help")),
-            ("sweep run --help", HELP_GOAL, command("sweep.cli", "run", "--help")),
+            ("sweep --help", HELP_GOAL, command("sweep", "--help")),
+            ("marsdisk --help", HELP_GOAL, command("marsdisk", "--help")),
+            ("sweep run --help", HELP_GOAL, command("sweep", "run", "--help")),
         ]
         rows = [row(title, goal, of_a_command(words, repeats)) for title, goal, words in commands]
         for name, unit, file in (

@@ -1,5 +1,6 @@
 """The table, parallel coordinates, the cache's page, the record, and the filter for all of them."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -223,7 +224,7 @@ def test_the_cache_page_adds_up_what_the_store_has(rings: Path, open_page: Open)
 
 def test_the_record_says_where_numbers_come_from(rings: Path, open_page: Open) -> None:
     page = open_page(rings, HALF)
-    record = sweep.open_store(rings).attrs["provenance"]
+    record = json.loads(sweep.open_store(rings).attrs["provenance"])
     button(page, "Provenance").click()
     expect(page.get_by_role("row", name="model version")).to_contain_text(record["model_version"])
     expect(page.get_by_role("row", name="packages")).to_contain_text(

@@ -81,13 +81,14 @@ MODEL_LAYERS = {
     "solver, io": ["solver", "io"],
     "config, qpr": ["config", "qpr"],
     "cache, notes": ["cache", "notes"],
-    "result": ["result"],
+    "result": ["result", "result_page"],
     "run": ["run"],
     "classic": ["classic"],
     "zero_d": ["zero_d"],
     "accuracy": ["accuracy"],
     "report": ["report"],
     "cli": ["cli"],
+    "python -m marsdisk": ["__main__"],
 }
 #: The layers of ``sweep`` from the bottom up, with the packages of each.
 LAYERS = {
@@ -99,7 +100,9 @@ LAYERS = {
     "workers": ["workers"],
     "running": ["running"],
     "plots, report, browse": ["plots", "report", "browse"],
+    "interface": ["interface"],
     "cli": ["cli"],
+    "python -m sweep": ["__main__"],
 }
 LAYERS_OF = {"marsdisk": MODEL_LAYERS, "sweep": LAYERS}
 ARROWS = {package: arrows_of(ROOT, package) for package in LAYERS_OF}

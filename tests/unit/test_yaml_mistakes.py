@@ -16,7 +16,8 @@ from marsdisk.config.keys import config_keys
 from marsdisk.config.yaml_file import read_yaml_mapping, yaml_text
 from marsdisk.io.numbers import number_advice
 from sweep.planning.plan import make_plan
-from sweep.spec.file import SweepSpec, load_sweep
+from sweep.spec.file import load_sweep
+from sweep.spec.sections import SweepSpec
 from sweep.workers.profiles import JobsProfile, KubernetesProfile, LocalProfile, load_profile
 
 PROFILES = {"local": LocalProfile, "slurm": JobsProfile, "kubernetes": KubernetesProfile}

@@ -5,8 +5,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...common.templates import environment
-from ...common.templates import rendered as rendered_from
+from marsdisk.common.templates import environment
+from marsdisk.common.templates import rendered as rendered_from
+
 from ...common.text import text
 from .scales import number
 

@@ -279,3 +279,10 @@ def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(way: str) -
             content = b"".join(iter(lambda: reader.read(1000), b""))
     assert process.returncode == 0
     assert content == b"x" * LONG + b"\n"
+
+
+def test_a_stream_of_unbuffered_python_has_each_text_at_once() -> None:
+    script = f"{PRINT['text']}('said', end=''); import os; os._exit(0)"
+    words = [sys.executable, "-u", "-c", script]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
+    assert done.stdout == "said"

@@ -7,7 +7,7 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 import sweep
-from sweep.common.templates import environment, rendered
+from marsdisk.common.templates import environment, rendered
 
 PACKAGES = sorted(
     {

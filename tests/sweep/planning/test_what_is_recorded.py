@@ -90,7 +90,7 @@ def test_a_store_names_the_machines_where_it_is_told_to(project: Path, workers: 
     sweep_file_of(project, provenance={"host": True})
     store = run_in(project, "--workers", workers)
     dataset = sweep.open_store(store)
-    assert dataset.attrs["provenance"]["host"] == HOST
+    assert json.loads(dataset.attrs["provenance"])["host"] == HOST
     assert all(str(name).startswith(f"{HOST}:") for name in dataset.worker.values)
     assert project.name not in texts_in(store)
 

@@ -324,7 +324,7 @@ def test_without_matplotlib_the_error_names_what_to_install(finished: Path, tmp_
         encoding="utf-8",
     )
     path = ":".join([str(tmp_path), *filter(None, sys.path)])
-    words = [sys.executable, "-m", "sweep.cli", "plot", str(finished), "cache"]
+    words = [sys.executable, "-m", "sweep", "plot", str(finished), "cache"]
     done = subprocess.run(
         words,
         cwd=tmp_path,

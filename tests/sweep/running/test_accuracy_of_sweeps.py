@@ -345,7 +345,7 @@ def test_a_plan_counts_the_checks_in_its_time(
     """By a clock on which a run takes 1 s, and a check 6 s: two checks of six runs are 2/3."""
     moments = iter([0.0, 1.0, 10.0, 16.0])
     monkeypatch.setattr(
-        "sweep.report.plan_and_end.time", SimpleNamespace(perf_counter=lambda: next(moments))
+        "sweep.report.preview.time", SimpleNamespace(perf_counter=lambda: next(moments))
     )
     sweep_file(tmp_path, **SOME)
     done = run_command("sweep", "plan", "small.yaml", cwd=tmp_path)

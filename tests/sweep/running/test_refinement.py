@@ -25,7 +25,7 @@ import sweep.running.session
 from marsdisk.common.errors import ConfigError
 from sweep.common.errors import Interrupted, PlanChangedError, StoreError, TooManyFailures
 from sweep.planning.plan import Plan, make_plan
-from sweep.report.plan_and_end import print_plan
+from sweep.report.preview import Preview
 from sweep.results.triangulation import STEPS, next_points
 from sweep.running.progress import Allowance
 from sweep.running.session import sweep_of_store
@@ -447,14 +447,14 @@ def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> No
 
 
 def test_plan_tells_of_all_runs_there_may_be(load: Callable[..., Sweep]) -> None:
-    output = io.StringIO()
-    print_plan(make_plan(load(**{**TINY, "refine": REFINE})), Console(file=output, width=300))
-    assert (
+    plan = make_plan(load(**{**TINY, "refine": REFINE}))
+    lines = list(Preview.of(plan, print).lines())
+    assert lines[:3] == [
         "axis point: 9 points, more in rounds of 8 where M_loss bends most: dynamics.e0 uniform 0.1"
-        " to 0.5" in output.getvalue()
-    )
-    assert "9 runs in 1 blocks" in output.getvalue()
-    assert "more in rounds, up to 45 runs; what follows is of all of them" in output.getvalue()
+        " to 0.5",
+        "9 runs in 1 block of up to 9",
+        "more in rounds, up to 45 runs; what follows is of all of them",
+    ]
 
 
 @pytest.mark.parametrize("question", ["summary", "sensitivity"])

@@ -1,0 +1,5 @@
+"""``python -m marsdisk``."""
+
+from .cli import main
+
+main()

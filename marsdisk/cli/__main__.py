@@ -1,5 +1,0 @@
-"""``python -m marsdisk.cli``."""
-
-from . import main
-
-main()

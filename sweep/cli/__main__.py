@@ -1,5 +1,0 @@
-"""``python -m sweep.cli``."""
-
-from . import main
-
-main()

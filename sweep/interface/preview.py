@@ -1,0 +1,102 @@
+"""The plan of a sweep, before anything is run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from marsdisk.common.templates import environment, rendered
+
+from ..planning.plan import make_plan
+from ..report.preview import Preview
+from ..workers.profiles import usable_cores
+from .definition import Sweep, read
+
+
+class Plan:
+    """What running a sweep would do; :func:`sweep.plan` makes it.
+
+    Attributes
+    ----------
+    preview : Preview
+        Its numbers.
+    """
+
+    def __init__(self, preview: Preview) -> None:
+        self.preview = preview
+
+    @property
+    def runs(self) -> int:
+        """Number of runs, with all rounds of a refinement."""
+        return self.preview.runs
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks, the units of work."""
+        return len(self.preview.plan.blocks)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time on :attr:`cores`, in s; measured on one run, without the start of workers."""
+        return self.preview.seconds
+
+    @property
+    def cores(self) -> int:
+        """Cores that share the runs."""
+        return self.preview.cores
+
+    @property
+    def bytes(self) -> int:
+        """Size of the store before compression, at most."""
+        return self.preview.store.bytes_raw
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its author may not have meant."""
+        return self.preview.plan.warnings
+
+    def _heading(self) -> str:
+        return f"plan of sweep {self.preview.plan.sweep.spec.name}"
+
+    def __repr__(self) -> str:
+        lines = [f"  {line}" for line in self.preview.lines()]
+        return "\n".join([self._heading(), *lines])
+
+    def _repr_html_(self) -> str:
+        templates = environment("sweep.interface")
+        lines = list(self.preview.lines())
+        return rendered(templates, "lines", heading=self._heading(), lines=lines)
+
+
+def plan(
+    sweep: Sweep | str | Path,
+    *,
+    workers: int | None = None,
+    say: Callable[[str], None] = print,
+) -> Plan:
+    """Validate every case of a sweep, and measure one run; nothing is written.
+
+    Parameters
+    ----------
+    sweep : Sweep or str or Path
+        The sweep, or its file.
+    workers : int, optional
+        Worker processes that are to share the runs; by default one per core.
+    say : callable
+        Told when kernels have to be compiled first, which takes half a minute.
+
+    Returns
+    -------
+    Plan
+        Numbers of runs, blocks, seconds, and bytes.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem of any case.
+
+    Examples
+    --------
+    >>> plan = sweep.plan("my_sweep.yaml")
+    >>> plan.runs, plan.seconds
+    """
+    cores = max(1, usable_cores() if workers is None else workers)
+    return Plan(Preview.of(make_plan(read(sweep).definition, cores), say, cores))

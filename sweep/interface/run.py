@@ -1,0 +1,147 @@
+"""Run a sweep from a script or a notebook."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.text import shown
+from marsdisk.report.terminal import terminal
+
+from ..browse.dashboard import dashboard_page
+from ..common.errors import Interrupted, TooManyFailures
+from ..report.ending import finish, interrupted, too_many_failed
+from ..running.progress import Allowance, Tally
+from ..running.session import run_sweep
+from ..store.locate import locate
+from ..workers import MAX_LOCAL_WORKERS
+from ..workers.profiles import OpenClient, Source, usable_cores
+from .definition import Sweep, read
+from .notebook import is_notebook, progress_bar
+from .store import Store
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def run(  # noqa: PLR0913 - the options, by name
+    sweep: Sweep | str | Path,
+    store: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    client: "Client | None" = None,
+    extend: bool = False,
+    retry_failed: bool = False,
+    max_failures: int | str | None = None,
+    on_progress: Callable[[Tally], None] | None = None,
+    quiet: bool = False,
+) -> Store:
+    """Run all runs of a sweep that its store does not hold yet; calling it again resumes the sweep.
+
+    It works in a notebook, in a script without ``if __name__ == "__main__":``, and where an event
+    loop runs. Ctrl-C, or "interrupt" of a notebook, stops it after the runs that are being
+    computed; what is committed stays.
+
+    Parameters
+    ----------
+    sweep : Sweep or str or Path
+        The sweep, or its file.
+    store : str or Path, optional
+        Folder or URL of the store; by default ``results/NAME.zarr``.
+    workers : int, optional
+        Worker processes of this machine; by default one per core. 0 runs everything in this
+        process.
+    client : distributed.Client, optional
+        Use the workers of this client instead. It stays open.
+    extend : bool
+        Whether to add runs that the store does not have.
+    retry_failed : bool
+        Whether to run failed runs again.
+    max_failures : int or str, optional
+        Stop when more runs have failed: a number, or a share of the finished ones such as ``"5%"``.
+    on_progress : callable, optional
+        Called with the counts so far before the first block and after each, instead of showing
+        progress.
+    quiet : bool
+        Whether to print nothing.
+
+    Returns
+    -------
+    Store
+        The store; runs may have failed in it (``store.failed()``).
+
+    Raises
+    ------
+    ConfigError
+        A case cannot run; with a line for each problem.
+    StoreError
+        The store holds another plan, is driven by somebody else, or cannot be written.
+    ClusterError
+        There are no workers.
+    TooManyFailures
+        More runs failed than ``max_failures`` allows.
+    KeyboardInterrupt
+        It was interrupted.
+
+    Examples
+    --------
+    >>> store = sweep.run("configs/sweeps/temperature_supply.yaml", workers=4)
+    >>> store.disk_total().M_loss
+    """
+    definition = read(sweep).definition
+    location = locate(f"results/{definition.spec.name}.zarr" if store is None else store)
+    console = Console(quiet=True) if quiet else terminal()
+    again = "the same call"
+    if on_progress is None and is_notebook() and not quiet:
+        on_progress = progress_bar()
+    try:
+        _, tally = run_sweep(
+            definition,
+            location,
+            workers=_source(workers, client),
+            console=console,
+            extending=extend,
+            retry_failed=retry_failed,
+            allowed=_allowance(max_failures),
+            dashboard_page=dashboard_page,
+            on_progress=on_progress,
+        )
+    except (Interrupted, KeyboardInterrupt):
+        interrupted(location, again, console)
+        raise KeyboardInterrupt from None
+    except TooManyFailures as stopped:
+        too_many_failed(location, stopped, definition, again, console)
+        raise
+    finish(location, definition, tally, console)
+    return Store.open(location)
+
+
+def _source(workers: int | None, client: "Client | None") -> Source:
+    """Return where workers come from."""
+    if client is None:
+        return usable_cores() if workers is None else _whole(workers)
+    if workers is not None:
+        problem = "workers and client exclude each other: workers come from one place; keep one"
+        raise ConfigError([problem], "sweep.run")
+    return OpenClient(client)
+
+
+def _whole(workers: int) -> int:
+    """Refuse what is no number of workers."""
+    if not isinstance(workers, int) or not 0 <= workers <= MAX_LOCAL_WORKERS:
+        problem = f"workers = {shown(workers)}: must be a whole number from 0 to"
+        raise ConfigError([f"{problem} {MAX_LOCAL_WORKERS}"], "sweep.run")
+    return workers
+
+
+def _allowance(max_failures: int | str | None) -> Allowance | None:
+    """Return how many runs may fail."""
+    if max_failures is None:
+        return None
+    try:
+        return Allowance(str(max_failures))
+    except ValueError:
+        problem = f"max_failures = {shown(max_failures)}: must be a number of runs, such as 10,"
+        raise ConfigError([f"{problem} or a percentage, such as '5%'"], "sweep.run") from None
