@@ -351,7 +351,7 @@ def summary(
     notes = remarks(outcomes)
     if remark:
         notes.append(remark)
-    names = [name.strip() for name in by.split(",")]
+    names = [opened.name_of(name.strip()) for name in by.split(",")]
     groups = spreads(outcomes, list(filter(None, names)), quantiles, bins)
     if as_json:
         content = {

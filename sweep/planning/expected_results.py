@@ -67,4 +67,4 @@ def expected_results(
     for name, text in texts.items():
         columns[name] = np.array([text], dtype=np.dtypes.StringDType())
     row = Rows(columns, np.zeros(1, np.int64), axes, frozenset())
-    return Results(row, row, [*swept])
+    return Results(row, row, [*swept], names)

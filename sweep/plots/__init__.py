@@ -31,6 +31,10 @@ KINDS = {
 }
 
 
+#: Options that name a parameter: by its name in the store, or by its configuration key.
+PARAMETERS = ("x", "y", "over")
+
+
 class PlotError(MarsDiskError, ValueError):
     """A figure cannot be drawn as requested."""
 
@@ -108,6 +112,9 @@ def draw(
 
     page = Page(style, notes if notes is not None else [])
     store = Store.open(store) if isinstance(store, str | Path) else store
+    for option in PARAMETERS:
+        if isinstance(requested.get(option), str):
+            requested[option] = store.name_of(requested[option])
     with page.context():
         return draw_kind(store, page, **requested)
 

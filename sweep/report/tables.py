@@ -60,7 +60,7 @@ def runs_table(
     if not rows or not all(names):
         raise StoreError("the name of a column is empty; write --columns T0,M_loss")
     shown = runs[:rows]
-    names = [name for name in dict.fromkeys(names) if name != "run"]
+    names = [name for name in dict.fromkeys(map(columns.store.name_of, names)) if name != "run"]
     # of all chosen runs, so that --rows changes no unit
     values = {name: columns[name][runs] for name in names}
     quantities = quantities_together(columns.store, values)

@@ -161,7 +161,8 @@ def in_words(name: str, values: NDArray[Any], status: NDArray[Any]) -> NDArray[A
 class Columns(Mapping[str, NDArray[Any]]):
     """All arrays with one value per run, and ``run``, the row of each; read on first use.
 
-    States, stop reasons and notes are in words.
+    States, stop reasons and notes are in words. A parameter is also found by its configuration key,
+    such as ``temperature.T0``.
 
     Parameters
     ----------
@@ -181,6 +182,7 @@ class Columns(Mapping[str, NDArray[Any]]):
         self._values: dict[tuple[str, int], Any] = {}
 
     def __getitem__(self, name: str) -> NDArray[Any]:
+        name = self.store.name_of(name)
         if name not in self._names:
             names = ", ".join(self._names)
             raise StoreError(f"{name!r} is no array with one value per run; there are {names}")
@@ -190,6 +192,7 @@ class Columns(Mapping[str, NDArray[Any]]):
 
     def value(self, name: str, run: int) -> Any:
         """Return one value as a plain number or text, without reading the whole column."""
+        name = self.store.name_of(name)
         if name in self._columns or name == "run":
             return self[name][run : run + 1].tolist()[0]
         if (name, run) not in self._values:
@@ -211,7 +214,7 @@ class Columns(Mapping[str, NDArray[Any]]):
         return in_words(name, without_uncommitted(name, values, self._status), self._status)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._names or name in self.store.keys
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -90,7 +90,8 @@ class SweepAccessor:
         Parameters
         ----------
         axes : sequence of str, optional
-            Names of the axes, or of other coordinates of the runs; all axes by default.
+            Names of the axes, or of other coordinates of the runs, or their configuration keys; all
+            axes by default.
 
         Returns
         -------
@@ -104,7 +105,8 @@ class SweepAccessor:
             them is not named.
         """
         dataset = self._cases()
-        names = list(axes or self.axes)
+        of_key = {dataset[name].attrs.get("config_key"): str(name) for name in dataset.coords}
+        names = [of_key.get(name, name) for name in axes or self.axes]
         if not names or not dataset.sizes["run"]:
             raise ValueError(
                 "the sweep has no product of axes, only included runs; use the runs as they are"

@@ -63,7 +63,7 @@ class Extract:
         """
         table = Columns(store)
         if columns is not None:
-            names = list(columns)
+            names = list(map(store.name_of, columns))
         elif series:
             names = ["run_id", *store.parameters, "status"]
         else:

@@ -146,12 +146,13 @@ def _refuse_bad_axes(name: str, expectation: Expectation, axes: Mapping[str, NDA
 
 
 def _judgement(name: str, expectation: Expectation, results: Results) -> Judgement:
+    expectation = expectation.renamed(results.names)
     rows = results.cases if expectation.axes else results.runs
     _refuse_bad_axes(name, expectation, rows.axes)
     if expectation.where is not None:
         with _errors_named(f"expect.{name}.where"):
-            rows = rows.only(_chosen(Expression(expectation.where), rows))
-    condition = Expression(expectation.expect)
+            rows = rows.only(_chosen(Expression(expectation.where).renamed(results.names), rows))
+    condition = Expression(expectation.expect).renamed(results.names)
     groups = Groups(*_grouping(expectation, rows))
     functions = {**FUNCTIONS, **groups.functions}
     with _errors_named(f"expect.{name}.expect"):

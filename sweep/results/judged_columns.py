@@ -53,6 +53,7 @@ class Results:
     runs: Rows  #: all runs
     cases: Rows  #: cases of the product of axes
     parameters: Sequence[str]  #: names of the swept parameters
+    names: Mapping[str, str]  #: name of each swept configuration key
 
     @classmethod
     def of(cls, store: Store) -> "Results":
@@ -64,4 +65,5 @@ class Results:
             Rows(columns, runs_of(store), {}, frozenset()),
             Rows(columns, run_of_case, labels, key_axes),
             store.parameters,
+            store.keys,
         )

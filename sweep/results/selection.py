@@ -85,7 +85,7 @@ class Selection:
         if self.is_of_rings or not self.condition:
             return self.is_of_rings
         return not {self.store.ring_axis, *BOUNDS_OF_RINGS}.isdisjoint(
-            Expression(self.condition).names
+            Expression(self.condition).renamed(self.store.keys).names
         )
 
     @cached_property

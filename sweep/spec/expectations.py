@@ -83,6 +83,14 @@ class Expectation(Section):
             return [self.over]
         return list(self.over or ())
 
+    def renamed(self, names: Mapping[str, str]) -> "Expectation":
+        """Return the expectation with other names of its axes."""
+        if self.along is not None:
+            return self.model_copy(update={"along": names.get(self.along, self.along)})
+        if self.over is not None:
+            return self.model_copy(update={"over": [names.get(axis, axis) for axis in self.axes]})
+        return self
+
     @property
     def words(self) -> str:
         """The whole expectation in one line."""

@@ -6,6 +6,7 @@ methods, numexpr evaluates code made from the text, asteval and simpleeval take 
 """
 
 import ast
+import copy
 import difflib
 import functools
 import operator
@@ -83,7 +84,7 @@ _HINTS: Mapping[type[ast.AST], str] = {
     ast.Invert: "~ is not allowed; write not",
     ast.BitXor: "^ is not allowed; a power is written **",
     ast.FloorDiv: "// is not allowed; write /",
-    ast.Attribute: "'.' is not allowed in a name",
+    ast.Attribute: "'.' is only allowed in the key of a parameter, such as temperature.T0",
     ast.Subscript: "[...] after a name is not allowed",
     ast.NamedExpr: ":= is not allowed; to compare write ==",
     ast.IfExp: "if is not allowed; write and, or",
@@ -144,7 +145,7 @@ class Expression:
         if not self.text:
             raise ExpressionError("the expression is empty; write, for example, T0 > 3500")
         try:
-            self.tree = ast.parse(self.text, mode="eval").body
+            self.tree = _WithDottedNames().visit(ast.parse(self.text, mode="eval")).body
         except SyntaxError as error:
             column = (error.offset or len(self.text) + 1) - 1
             hint = "see the example in --help"
@@ -171,6 +172,18 @@ class Expression:
         names = [node for node in nodes if isinstance(node, ast.Name) and id(node) not in functions]
         names.sort(key=lambda node: node.col_offset)
         return list(dict.fromkeys(node.id for node in names))
+
+    def renamed(self, names: Mapping[str, str]) -> "Expression":
+        """Return the expression with other names of columns.
+
+        Parameters
+        ----------
+        names : mapping of str to str
+            New names by those in the expression; names that it lacks stay.
+        """
+        changed = copy.copy(self)
+        changed.tree = _Renamed(names).visit(copy.deepcopy(self.tree))
+        return changed
 
     @property
     def calls(self) -> list[str]:
@@ -274,6 +287,28 @@ class Expression:
         return self._error(problem, len(self.text.encode()[:offset].decode(errors="ignore")))
 
 
+class _WithDottedNames(ast.NodeTransformer):
+    """Makes one name of a dotted key, which Python takes for attributes."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """Return a name in place of the attribute of a name."""
+        owner = self.visit(node.value)
+        if isinstance(owner, ast.Name):
+            return ast.copy_location(ast.Name(f"{owner.id}.{node.attr}", node.ctx), node)
+        return node
+
+
+class _Renamed(ast.NodeTransformer):
+    """Gives names of an expression other names."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Return the name with its new text."""
+        return ast.copy_location(ast.Name(self._names.get(node.id, node.id), node.ctx), node)
+
+
 class Evaluation:
     """One pass over the tree of an expression, with a method for each kind of node."""
 
@@ -346,7 +381,9 @@ class Evaluation:
         return _Value("number", values.astype(float))
 
     def _unknown_name(self, node: ast.Name) -> ExpressionError:
-        similar = difflib.get_close_matches(node.id, self.columns, n=1)
+        last_word = node.id.rpartition(".")[2]
+        similar = [name for name in self.columns if name == last_word]
+        similar = similar or difflib.get_close_matches(node.id, self.columns, n=1)
         hint = f"; did you mean {similar[0]}?" if similar else ""
         if any(node.id in words for words in self.words.values()):
             hint = f"; for the text write '{node.id}'"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -189,7 +190,7 @@ class Store:
         names = self.description.coordinate_names
         return [name for name in names if name not in BOOKKEEPING]
 
-    @property
+    @cached_property
     def keys(self) -> dict[str, str]:
         """Name of the coordinate of each swept configuration key."""
         return {
@@ -197,6 +198,10 @@ class Store:
             for name in self.parameters
             if self.is_key(name)
         }
+
+    def name_of(self, name: str) -> str:
+        """Return the name of an array that is given by it, or by its configuration key."""
+        return self.keys.get(name, name)
 
     @property
     def ring_axis(self) -> str | None:
