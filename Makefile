@@ -8,7 +8,9 @@ JOBS ?= logical
 PYTEST = $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PY313 := $(shell .ci/python-3.13)
 # What may differ between versions of Python: bits, imports, warnings, how processes are started.
-DEPENDS_ON_PYTHON := tests/unit tests/golden tests/cache tests/sweep/test_same_bits.py tests/cluster/test_scheduler.py \
+DEPENDS_ON_PYTHON := tests/golden tests/cache tests/unit/test_imports.py tests/unit/test_traces_of_importing.py \
+	tests/unit/test_jit.py tests/sweep/test_same_bits.py tests/sweep/interface tests/sweep/results/test_xarray_verbs.py \
+	tests/cluster/test_scheduler.py::test_a_running_scheduler_gives_the_same_bits_and_a_late_worker_that_differs_is_not_used \
 	tests/sweep/store/test_names_of_stores.py::test_what_means_something_in_a_url_is_a_letter_in_a_path
 
 .PHONY: sweep test test-3.13 thorough load faults mutants audit lint bench rivals precision validation constraints setup clean

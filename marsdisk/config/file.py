@@ -8,6 +8,7 @@ from ..common.errors import ConfigError
 from ..io.efficiency_tables import SHIPPED
 from ..physics.vapour import SETS
 from .build import build_config, merge
+from .builtin import located
 from .run_config import RunConfig
 from .yaml_file import read_yaml_mapping, with_lines
 
@@ -56,7 +57,7 @@ def tables_resolved(content: Any, folder: Path, key: str = "") -> Any:
 
 def read_config(path: str | Path) -> dict[str, Any]:
     """Return the content of a configuration file, with absolute paths of tables."""
-    path = Path(path)
+    path = located(path)
     content: dict[str, Any] = tables_resolved(read_yaml_mapping(path), path.parent)
     return content
 
@@ -67,7 +68,7 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     Parameters
     ----------
     path : str or Path
-        The file; paths of tables in it are relative to its folder.
+        The file, or ``builtin:NAME``; paths of tables in it are relative to its folder.
     overrides : mapping, optional
         Values by dotted keys; paths of tables in it are relative to the working directory.
 
@@ -85,4 +86,4 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     try:
         return build_config(merge(read_config(path), overrides), str(path))
     except ConfigError as error:
-        raise with_lines(error, path, overrides) from error.__cause__
+        raise with_lines(error, located(path), overrides) from error.__cause__

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from marsdisk.common.errors import ConfigError
 from marsdisk.common.text import shown, shown_text
 from marsdisk.config import merge, read_config, tables_resolved
+from marsdisk.config.builtin import is_builtin, located
 from marsdisk.config.explain import explain
 from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
@@ -187,9 +188,9 @@ class Sweep:
         """Return the problems of an error in runs, each with its line of the file or the base."""
         command_line = self.given["command_line"]
         if self.file:
-            error = with_lines(error, self.file, command_line, anywhere=True)
+            error = with_lines(error, located(self.file), command_line, anywhere=True)
         if self.base_file:
-            error = with_lines(error, self.base_file, command_line)
+            error = with_lines(error, located(self.base_file), command_line)
         return error
 
     def swept_keys(self) -> list[str]:
@@ -354,7 +355,7 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     Parameters
     ----------
     path : str or Path
-        A YAML file.
+        A YAML file, or ``builtin:NAME``.
     command_line : mapping, optional
         Overrides by dotted key, which win over all others.
 
@@ -368,7 +369,8 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     ConfigError
         With a line for each problem of the file.
     """
-    path = Path(path)
+    file = str(path)
+    path = located(path)
     content = read_yaml_mapping(path)
     try:
         sweep = sweep_of_sections(content, path.parent, command_line, where=str(path))
@@ -377,7 +379,7 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
         if is_of_base:
             raise
         raise with_lines(with_old_names(error, content), path) from error.__cause__
-    return replace(sweep, file=str(path))
+    return replace(sweep, file=file)
 
 
 def sweep_of_sections(
@@ -412,11 +414,13 @@ def sweep_of_sections(
         With a line for each problem.
     """
     base = content.get("base")
-    base_file = str((folder / base).resolve()) if isinstance(base, str) else ""
+    base_file = ""
+    if isinstance(base, str):
+        base_file = base if is_builtin(base) else str((folder / base).resolve())
     try:
         base_content = read_config(base_file) if base_file else {}
     except ConfigError as error:
-        if Path(base_file).is_file():
+        if is_builtin(base_file) or Path(base_file).is_file():
             raise ConfigError(error.problems, f"{where}, base = {shown(base)}") from error
         raise ConfigError([f"base = {shown(base)}: {error.problems[0]}"], where) from error
     base_path = _seen_from(folder, str(base)) if base_file else ""
@@ -435,7 +439,7 @@ def _seen_from(folder: Path, file: str) -> str:
     So the path does not tell where the folder is.
     """
     path = Path(file)
-    if not path.is_absolute():
+    if is_builtin(file) or not path.is_absolute():
         return path.as_posix()
     resolved = folder.resolve()
     shared_parents = set(resolved.parents) & set(path.parents)
@@ -574,8 +578,11 @@ def _path_of_base(sweep_file: str, base: str) -> str:
 
     ``base`` is relative to the sweep file, or as it was typed.
     """
-    if os.path.isabs(base):  # in a store of an older version
+    # absolute in a store of an older version
+    if is_builtin(base) or os.path.isabs(base):
         return base
+    if is_builtin(sweep_file):
+        sweep_file = str(located(sweep_file))
     in_folder = os.path.normpath(os.path.join(os.path.dirname(sweep_file), base))
     for path in (in_folder, base):
         if base and os.path.isfile(path):

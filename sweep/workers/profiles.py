@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from marsdisk.common.errors import ConfigError
 from marsdisk.common.text import shown
 from marsdisk.common.url_secrets import has_secret_setting, hide_secrets
+from marsdisk.config import builtin
 from marsdisk.config.explain import explain
 from marsdisk.config.sections import Section, quantity
 from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
@@ -323,9 +324,9 @@ def _candidates(name: str) -> Iterator[Path]:
     if name.endswith((".yaml", ".yml")) or "/" in name:
         yield Path(name)
         return
-    # the working folder, and a checkout of this project
-    for root in (Path(), Path(__file__).parents[2]):
-        yield root / "configs" / "clusters" / f"{name}.yaml"
+    # the working folder, and what comes with the program
+    for configs in (Path("configs"), builtin.folder()):
+        yield configs / "clusters" / f"{name}.yaml"
 
 
 def _no_profile(name: str, candidates: Sequence[Path]) -> str:

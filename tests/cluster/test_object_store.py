@@ -91,6 +91,7 @@ def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
 
 
 @pytest.mark.faults("the driver of a sweep into an object store is interrupted")
+@pytest.mark.thorough
 def test_an_interrupted_driver_releases_the_store_and_says_how_to_go_on(
     start: Start, gate: Gate, file: Path, undisturbed: Path, store: str, tmp_path: Path
 ) -> None:

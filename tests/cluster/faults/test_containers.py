@@ -143,6 +143,7 @@ def test_a_worker_s_container_is_killed(
 
 
 @pytest.mark.faults("docker/compose.yaml: the container of the scheduler is killed")
+@pytest.mark.thorough
 def test_the_scheduler_s_container_is_killed(
     services: Services, undisturbed: Path, tmp_path: Path, fault: Fault
 ) -> None:
@@ -156,6 +157,7 @@ def test_the_scheduler_s_container_is_killed(
 
 
 @pytest.mark.faults("docker/compose.yaml: all containers are stopped (SIGTERM) and started again")
+@pytest.mark.thorough
 def test_all_containers_are_stopped_and_started(
     services: Services, undisturbed: Path, tmp_path: Path, fault: Fault
 ) -> None:

@@ -86,14 +86,20 @@ def check_recovery(fault: Fault, file: Path, store: str, alone: Path) -> None:
         ),
         pytest.param(
             cut_some(0.25),
-            marks=pytest.mark.faults(
-                "an object store does what it is asked, but 25 % of its answers are lost"
-            ),
+            marks=[
+                pytest.mark.faults(
+                    "an object store does what it is asked, but 25 % of its answers are lost"
+                ),
+                pytest.mark.thorough,
+            ],
             id="cut",
         ),
         pytest.param(
             delay_some(0.1, 3.0),
-            marks=pytest.mark.faults("an object store answers every tenth request up to 3 s late"),
+            marks=[
+                pytest.mark.faults("an object store answers every tenth request up to 3 s late"),
+                pytest.mark.thorough,
+            ],
             id="slow",
         ),
     ],
