@@ -9,6 +9,7 @@ from ..io.efficiency_tables import SHIPPED
 from ..physics.vapour import SETS
 from .build import build_config, merge
 from .builtin import located
+from .mistaken import refuse_folder, refuse_sweep_file
 from .run_config import RunConfig
 from .yaml_file import read_yaml_mapping, with_lines
 
@@ -58,8 +59,11 @@ def tables_resolved(content: Any, folder: Path, key: str = "") -> Any:
 def read_config(path: str | Path) -> dict[str, Any]:
     """Return the content of a configuration file, with absolute paths of tables."""
     path = located(path)
-    content: dict[str, Any] = tables_resolved(read_yaml_mapping(path), path.parent)
-    return content
+    refuse_folder(path)
+    content = read_yaml_mapping(path)
+    refuse_sweep_file(content, path)
+    resolved: dict[str, Any] = tables_resolved(content, path.parent)
+    return resolved
 
 
 def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:

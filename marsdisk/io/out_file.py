@@ -28,6 +28,7 @@ STANDARD_OUTPUT = "-"
 #: Endings of file names for each format, the usual one first.
 ENDINGS = {
     "csv": (".csv",),
+    "json": (".json",),
     "markdown": (".md", ".markdown"),
     "netcdf": (".nc", ".nc4", ".cdf"),
     "npz": (".npz",),
@@ -37,7 +38,7 @@ ENDINGS = {
     "svg": (".svg",),
 }
 #: Formats that are written from beginning to end; others seek back in the file.
-TEXTS = ("csv", "markdown")
+TEXTS = ("csv", "json", "markdown")
 PICTURES = ("png", "svg", "pdf")
 MAX_LINKS = 40  # in a chain of links, as many as the system follows
 MAX_NAME_LENGTH = 100  # characters of a sweep's name in a file name

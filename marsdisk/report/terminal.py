@@ -10,8 +10,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def terminal() -> "Console":
-    """Return a console as wide as the terminal, or 200 columns wide in a file or a pipe."""
+def terminal(*, is_for_messages: bool = False) -> "Console":
+    """Return a console as wide as the terminal, or 200 columns wide in a file or a pipe.
+
+    Parameters
+    ----------
+    is_for_messages : bool
+        Whether it is standard error, where standard output is for a program.
+    """
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
@@ -25,8 +31,10 @@ def terminal() -> "Console":
                 else:
                     yield Segment(printable(segment.text), segment.style)
 
+    stream = sys.stderr if is_for_messages else sys.stdout
     return Terminal(
-        width=None if sys.stdout.isatty() else 200,
+        width=None if stream.isatty() else 200,
+        stderr=is_for_messages,
         highlight=False,
         markup=False,  # units stand in brackets, which would be taken for styles
         force_jupyter=False,  # each line would be an output of its own

@@ -19,9 +19,10 @@ from .expectations import checks, expect
 from .options import AS_JSON, FILE, LOCATION, STORE
 from .sensitivity import ASK
 from .show import LOOK
+from .stores import RESULTS_FOLDER, list_command, list_stores
 
 if TYPE_CHECKING:
-    from ..running.progress import Allowance
+    from ..running.progress import Allowance, Tally
     from ..spec.file import Sweep
     from ..store.location import Location
     from ..workers.profiles import Source
@@ -58,6 +59,12 @@ class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
 
 
 RETRY = click.option("--retry-failed", is_flag=True, help="Also run failed runs again.")
+ENDING_AS_JSON = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON at the end; progress and messages go to standard error.",
+)
 ALLOWED = click.option(
     "--max-failures",
     "allowed",
@@ -67,15 +74,21 @@ ALLOWED = click.option(
 
 
 def _run(
-    sweep: "Sweep", store: "Location", workers: "Source", command_line: str, **options: Any
+    sweep: "Sweep",
+    store: "Location",
+    workers: "Source",
+    command_line: str,
+    *,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Run a sweep, print how it ends, and exit with its code."""
     from ..browse.dashboard import dashboard_page
     from ..common.errors import Interrupted, TooManyFailures
-    from ..report.ending import finish, interrupted, too_many_failed
+    from ..report.ending import interrupted, too_many_failed
     from ..running.session import run_sweep
 
-    console = terminal()
+    console = terminal(is_for_messages=as_json)
     try:
         _, tally = run_sweep(
             sweep, store, workers=workers, console=console, dashboard_page=dashboard_page, **options
@@ -86,7 +99,20 @@ def _run(
     except TooManyFailures as stopped:
         too_many_failed(store, stopped, sweep, command_line, console)
         sys.exit(SOME_FAILED)
-    sys.exit(finish(store, sweep, tally, console))
+    _end(sweep, store, tally, as_json=as_json)
+
+
+def _end(sweep: "Sweep", store: "Location", tally: "Tally", *, as_json: bool) -> None:
+    """Print how a sweep has ended, and exit with its code."""
+    import json
+
+    from ..report.as_json import ending_as_json
+    from ..report.ending import finish
+
+    code = finish(store, sweep, tally, terminal(is_for_messages=as_json))
+    if as_json:
+        print_whole(json.dumps(ending_as_json(store, sweep, tally, code)))
+    sys.exit(code)
 
 
 @main.command()
@@ -112,6 +138,7 @@ def _run(
 @RETRY
 @ALLOWED
 @set_option
+@ENDING_AS_JSON
 @command
 def run(
     file: Path,
@@ -121,6 +148,7 @@ def run(
     retry_failed: bool,
     allowed: "Allowance | None",
     overrides: dict[str, Any],
+    as_json: bool,
     **where: Any,
 ) -> None:
     """Run the sweep in FILE; running the same command again resumes it.
@@ -146,9 +174,14 @@ def run(
     source = source_of(**where)
     sweep = load_sweep(file, overrides)
     command_line = str(Command.typed())
-    options = {"extending": extending, "retry_failed": retry_failed, "allowed": allowed}
+    options: dict[str, Any] = {
+        "extending": extending,
+        "retry_failed": retry_failed,
+        "allowed": allowed,
+        "as_json": as_json,
+    }
     if store is None:
-        store = locate(f"results/{sweep.spec.name}.zarr")
+        store = locate(f"{RESULTS_FOLDER}/{sweep.spec.name}.zarr")
     _run(sweep, store, source, command_line, **options)
 
 
@@ -157,28 +190,35 @@ def run(
 @worker_options
 @RETRY
 @ALLOWED
+@ENDING_AS_JSON
 @command
 def resume(
-    store: "Location", *, retry_failed: bool, allowed: "Allowance | None", **where: Any
+    store: "Location",
+    *,
+    retry_failed: bool,
+    allowed: "Allowance | None",
+    as_json: bool,
+    **where: Any,
 ) -> None:
     """Resume the sweep in STORE using its own record of it; the sweep file is not needed."""
     from marsdisk.common.errors import ConfigError
 
-    from ..report.ending import finish
     from ..running.progress import Tally
     from ..running.session import is_complete, sweep_of_store
 
     source = source_of(**where)
     sweep = sweep_of_store(store)
     command_line = str(Command.typed())
+    options: dict[str, Any] = {"retry_failed": retry_failed, "allowed": allowed, "as_json": as_json}
     try:
-        _run(sweep, store, source, command_line, retry_failed=retry_failed, allowed=allowed)
+        _run(sweep, store, source, command_line, **options)
     except ConfigError as error:  # such as a table that has been moved
         if not is_complete(store, retry_failed=retry_failed):
             raise
         problems = printable("; ".join(error.problems))
-        click.echo(f"note: all runs are complete; no further runs would be possible: {problems}")
-        sys.exit(finish(store, sweep, Tally(0), terminal()))
+        note = f"note: all runs are complete; no further runs would be possible: {problems}"
+        click.echo(note, err=as_json)
+        _end(sweep, store, Tally(0), as_json=as_json)
 
 
 @main.command()
@@ -208,11 +248,16 @@ def plan(file: Path, *, overrides: dict[str, Any], as_json: bool) -> None:
 
 
 @main.command()
-@STORE
+@click.argument("store", type=LOCATION, required=False)
 @AS_JSON
 @command
-def status(store: "Location", *, as_json: bool) -> None:
-    """Show the progress of the sweep in STORE."""
+def status(store: "Location | None", *, as_json: bool) -> None:
+    """Show the progress of the sweep in STORE; without STORE, list the stores in results.
+
+    \b
+    sweep status
+    sweep status results/temperature_supply.zarr --json
+    """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
     import json
 
     from ..results.notes import Notes
@@ -220,6 +265,9 @@ def status(store: "Location", *, as_json: bool) -> None:
     from ..running.heartbeat import driver_line, heartbeat
     from ..store.store import Store
 
+    if store is None:
+        list_stores(RESULTS_FOLDER, as_json=as_json)
+        return
     opened = Store.open(store)
     counts = opened.counts()
     notes = Notes.of(opened)
@@ -248,7 +296,7 @@ def status(store: "Location", *, as_json: bool) -> None:
         click.echo(f"resume with: {Command.sweep('resume', store)}")
 
 
-for subcommand in (*CLUSTER, *LOOK, browse, *ASK, expect, checks):
+for subcommand in (*CLUSTER, list_command, *LOOK, browse, *ASK, expect, checks):
     main.add_command(subcommand)
 
 

@@ -12,11 +12,10 @@ from marsdisk.cli.options import force_option
 from marsdisk.cli.program import command, print_whole
 from marsdisk.report.terminal import terminal
 
+from ..common.json_values import for_json
 from .options import AS_JSON, STORE
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from rich.table import Table
 
     from marsdisk.io.out_file import OutFile
@@ -61,15 +60,6 @@ def _open(store: "Location", target: str, *, log: bool) -> "tuple[Store, Outcome
     opened = Store.open(store)
     refuse_gathered(opened, target)
     return opened, outcomes(opened, target, log=log)
-
-
-def _finite_or_none(number: float) -> float | None:
-    """Return a number for JSON, which has no NaN."""
-    return number if math.isfinite(number) else None
-
-
-def _number_list(values: "NDArray[np.float64]") -> list[float | None]:
-    return [_finite_or_none(float(value)) for value in values]
 
 
 @click.command()
@@ -182,13 +172,13 @@ def _as_json(answer: "Answer") -> dict[str, Any]:
         "n": answer.final.n,
         "left_out": answer.dropped,
         "missing": dict(answer.missing),
-        "indices": {name: _number_list(values) for name, values in answer.final.of.items()},
+        "indices": {name: for_json(values) for name, values in answer.final.of.items()},
         "convergence": [
-            {"n": step.n, **{name: _number_list(values) for name, values in step.of.items()}}
+            {"n": step.n, **{name: for_json(values) for name, values in step.of.items()}}
             for step in answer.steps
         ],
-        "change": _finite_or_none(answer.change),
-        "widest": _finite_or_none(answer.widest),
+        "change": for_json(answer.change),
+        "widest": for_json(answer.widest),
         "settled": answer.settled,
     }
 
@@ -383,9 +373,9 @@ def _spread_as_json(spread: "Spread") -> dict[str, Any]:
         "at": dict(spread.at),
         "runs": spread.runs,
         "missing": dict(spread.missing),
-        "quantiles": _number_list(spread.quantiles),
-        "low": _number_list(spread.low),
-        "high": _number_list(spread.high),
+        "quantiles": for_json(spread.quantiles),
+        "low": for_json(spread.low),
+        "high": for_json(spread.high),
     }
 
 

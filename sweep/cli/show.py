@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from marsdisk.cli.options import force_option
-from marsdisk.cli.program import command
+from marsdisk.cli.program import command, print_whole
 from marsdisk.common.exit_codes import OK, SOME_FAILED
 from marsdisk.common.text import printable
 from marsdisk.report.terminal import terminal
 
-from .options import LOCATION, STORE, WHERE
+from .options import AS_JSON, LOCATION, STORE, WHERE
 
 if TYPE_CHECKING:
     from ..store.location import Location
@@ -42,6 +42,7 @@ def _names(
 @click.option(
     "--cache", "of_cache", is_flag=True, help="Show sums of the cache statistics instead."
 )
+@AS_JSON
 @command
 def show(
     store: "Location",
@@ -51,6 +52,7 @@ def show(
     columns: list[str] | None,
     rows: int,
     of_cache: bool,
+    as_json: bool,
 ) -> None:
     """Show a table of the runs of STORE.
 
@@ -66,6 +68,9 @@ def show(
     sweep show results/temperature_supply.zarr --columns ring,M_loss,t99 \\
         --where 'ring in (0, 31) and log10(M_loss) > -10'
     """  # noqa: D301 # \b tells click to keep the lines
+    import json
+
+    from ..report.as_json import runs_as_json
     from ..report.tables import cache_table, runs_table
     from ..results.columns import Columns, in_sequence
     from ..results.notes import Notes
@@ -74,6 +79,11 @@ def show(
     table = Columns(Store.open(store))
     console = terminal()
     runs = in_sequence(table, table.where(where), sort)
+    if as_json:
+        if of_cache:
+            raise click.UsageError("--json shows runs, and --cache sums; keep one of them")
+        print_whole(json.dumps(runs_as_json(table, columns, runs, rows)))
+        return
     if of_cache:
         console.print(cache_table(table.store, runs))
     else:
@@ -204,8 +214,9 @@ def plot(
     show_default=True,
     help="Maximum number of lines of each kind.",
 )
+@AS_JSON
 @command
-def compare(a: "Location", b: "Location", rtol: float, rows: int) -> None:
+def compare(a: "Location", b: "Location", *, rtol: float, rows: int, as_json: bool) -> None:
     """Compare the results in stores A and B: what differs, by how much, and why.
 
     Runs are matched by run_id, which identifies configuration, tables and model version; the
@@ -217,12 +228,19 @@ def compare(a: "Location", b: "Location", rtol: float, rows: int) -> None:
     sweep compare results/before.zarr results/after.zarr
     sweep compare results/coarse.zarr results/fine.zarr --rtol 1e-4
     """  # noqa: D301 # \b tells click to keep the lines
+    import json
+
+    from ..report.as_json import comparison_as_json
     from ..results.compare import compare as compare_stores
     from ..results.compare import report
     from ..store.store import Store
 
-    comparison = compare_stores(Store.open(a), Store.open(b), rtol)
+    stores = Store.open(a), Store.open(b)
+    comparison = compare_stores(*stores, rtol)
     console = terminal()
+    if as_json:
+        print_whole(json.dumps(comparison_as_json(comparison, *stores, rtol)))
+        sys.exit(OK if comparison.same else SOME_FAILED)
     for part in report(comparison, rtol, rows):
         console.print(part, soft_wrap=isinstance(part, str))
     sys.exit(OK if comparison.same else SOME_FAILED)
@@ -305,8 +323,9 @@ def export(
     "--out", type=click.Path(), metavar="FILE", help="Write to this file instead of printing."
 )
 @force_option
+@AS_JSON
 @command
-def card(store: "Location", run: str, *, out: str | None, force: bool) -> None:
+def card(store: "Location", run: str, *, out: str | None, force: bool, as_json: bool) -> None:
     """Write a Markdown summary of one RUN of STORE, with all it takes to trust and reproduce it.
 
     RUN is the number of a run, or the beginning of its run_id. The card has the parameters (those
@@ -317,15 +336,23 @@ def card(store: "Location", run: str, *, out: str | None, force: bool) -> None:
     sweep card results/temperature_supply.zarr 17
     sweep card results/temperature_supply.zarr d9ff7e --out run.md
     """  # noqa: D301 # \b tells click to keep the lines
+    import json
+
     from marsdisk.io.out_file import OutFile
 
+    from ..report.as_json import run_as_json
     from ..report.run_card import card as card_of_run
     from ..results.rerun import find_run
     from ..store.store import Store
 
     opened = Store.open(store)
-    file = None if out is None else OutFile.from_name(out, ["markdown"], force=force)
-    content = printable(card_of_run(opened, find_run(opened, run)))
+    kind = "json" if as_json else "markdown"
+    file = None if out is None else OutFile.from_name(out, [kind], force=force)
+    number = find_run(opened, run)
+    if as_json:
+        content = f"{json.dumps(run_as_json(opened, number), indent=1)}\n"
+    else:
+        content = printable(card_of_run(opened, number))
     if file is None:
         click.echo(content, nl=False)
         return

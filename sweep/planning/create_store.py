@@ -182,6 +182,7 @@ def create(plan: Plan, store: str | Path | Location) -> None:
         "title": plan.sweep.spec.name,
         "uid": uuid.uuid4().hex,
         "sweep_file": _public_path_of_sweep_file(plan),
+        "question": plan.sweep.question,
         "base_config": base,
         "block_size": plan.block_size,
         "provenance": _provenance(plan),
@@ -285,6 +286,7 @@ def extend(plan: Plan, store: Store) -> None:
     }
     if plan.sweep.file:
         renewed["sweep_file"] = _public_path_of_sweep_file(plan)
+        renewed["question"] = plan.sweep.question
     writer.extend_store(
         store.location,
         rows_before=rows_before,

@@ -1,6 +1,5 @@
 """Expectations on the terminal and as JSON: those that hold, and the worst run of others."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.table import Table
 from marsdisk.common.exit_codes import OK
 
 from ..common.command import Command
+from ..common.json_values import for_json
 from ..common.text import text
 from ..results.judge import Judgement, Offender, exit_code, judge
 from ..results.judged_columns import Results
@@ -127,8 +127,8 @@ def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
             worst = {
                 "run": judgement.worst.run,
                 "run_id": judgement.worst.run_id,
-                "at": _finite(judgement.worst.labels),
-                "numbers": _finite(judgement.worst.numbers),
+                "at": for_json(judgement.worst.labels),
+                "numbers": for_json(judgement.worst.numbers),
             }
         entries.append(
             {
@@ -145,11 +145,3 @@ def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
             }
         )
     return entries
-
-
-def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same values, None in place of numbers that are not finite."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
-    }

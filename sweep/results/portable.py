@@ -11,7 +11,15 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 #: Attributes of a store that are text everywhere.
-TEXT_ATTRIBUTES = ("Conventions", "title", "uid", "sweep_file", "plan_digest", "coordinates")
+TEXT_ATTRIBUTES = (
+    "Conventions",
+    "title",
+    "uid",
+    "sweep_file",
+    "question",
+    "plan_digest",
+    "coordinates",
+)
 
 
 def made_portable(dataset: xarray.Dataset) -> xarray.Dataset:

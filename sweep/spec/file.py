@@ -19,6 +19,7 @@ from marsdisk.common.text import shown, shown_text
 from marsdisk.config import merge, read_config, tables_resolved
 from marsdisk.config.builtin import is_builtin, located
 from marsdisk.config.explain import explain
+from marsdisk.config.mistaken import refuse_configuration, refuse_folder
 from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
 from ..common.floats import same
@@ -40,6 +41,8 @@ from .old_keys import renaming_notes, with_new_names, with_old_names
 from .refinement import refine_axis
 from .sections import SweepSpec
 
+#: In a comment that editors read.
+FOR_EDITORS = "yaml-language-server"
 #: Cases of a product. Validating more takes longer than anybody waits.
 MAX_CASES = 10_000_000
 
@@ -56,6 +59,7 @@ class Sweep:
     #: path of the base; empty where it is known from the record of a store only
     base_file: str = ""
     old_names: tuple[str, ...] = ()  #: a note for each section that the file gives by its old name
+    question: str = ""  #: first sentence of the comment that the file begins with
 
     @functools.cached_property
     def product_size(self) -> int:
@@ -371,7 +375,9 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     """
     file = str(path)
     path = located(path)
+    refuse_folder(path)
     content = read_yaml_mapping(path)
+    refuse_configuration(content, path)
     try:
         sweep = sweep_of_sections(content, path.parent, command_line, where=str(path))
     except ConfigError as error:
@@ -379,7 +385,18 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
         if is_of_base:
             raise
         raise with_lines(with_old_names(error, content), path) from error.__cause__
-    return replace(sweep, file=file)
+    return replace(sweep, file=file, question=_question(path))
+
+
+def _question(path: Path) -> str:
+    """Return the first sentence of the comment that a sweep file begins with; empty for none."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    comment = [
+        line.lstrip("# ")
+        for line in itertools.takewhile(lambda line: line.startswith("#"), lines)
+        if FOR_EDITORS not in line
+    ]
+    return re.split(r"(?<=[.?!])\s", " ".join(comment).strip(), maxsplit=1)[0]
 
 
 def sweep_of_sections(

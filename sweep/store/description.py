@@ -104,6 +104,7 @@ class Description(_Part):
     title: str = ""
     uid: str = ""  #: identity of the store; empty in stores of versions that had none
     sweep_file: str = ""
+    question: str = ""  #: what the sweep is to answer; empty where its file does not say
     base_config: dict[str, Any] = {}
     extensions: list[Extension] = []
     design: Design | None = None

@@ -20,8 +20,10 @@ from . import chunks, layout, schema
 from .description import NAME, Description, OtherSchemaError
 from .failures import reason, storage_errors, telling
 from .fence import Fence
+from .folder import Folder
 from .locate import locate
 from .location import Location
+from .mistaken import what_it_is
 
 MAX_COLUMN_BYTES = 4 * 2**30
 MAX_PROBLEMS_SHOWN = 10
@@ -54,8 +56,11 @@ def read_descriptions(location: Location) -> tuple[Description, dict[str, bytes]
             if not location.exists():
                 raise StoreError(
                     f"{location}: there is no store of a sweep here; check the path (sweep run"
-                    " creates stores)"
+                    " creates stores, and sweep list shows them)"
                 )
+            mistaken = what_it_is(location.path) if isinstance(location, Folder) else ""
+            if mistaken:
+                raise StoreError(f"{location}: {mistaken}")
             descriptions = location.descriptions()
             return Description.read(descriptions.get("", b"")), descriptions
     except OtherSchemaError as error:

@@ -18,6 +18,7 @@ from waiting import PATIENCE, wait_for
 from sweep.store.store import Store
 from tests.docker.containers import SERVICES, seconds
 
+pytestmark = pytest.mark.thorough  # an image takes minutes to build, and to compile for
 BLOCKS = 20  # of two runs, long enough to be disturbed
 BROWSE = ("--profile", "browse")
 PORTS = ("SCHEDULER_PORT", "DASHBOARD_PORT", "BROWSE_PORT")
@@ -143,7 +144,6 @@ def test_a_worker_s_container_is_killed(
 
 
 @pytest.mark.faults("docker/compose.yaml: the container of the scheduler is killed")
-@pytest.mark.thorough
 def test_the_scheduler_s_container_is_killed(
     services: Services, undisturbed: Path, tmp_path: Path, fault: Fault
 ) -> None:
@@ -157,7 +157,6 @@ def test_the_scheduler_s_container_is_killed(
 
 
 @pytest.mark.faults("docker/compose.yaml: all containers are stopped (SIGTERM) and started again")
-@pytest.mark.thorough
 def test_all_containers_are_stopped_and_started(
     services: Services, undisturbed: Path, tmp_path: Path, fault: Fault
 ) -> None:
