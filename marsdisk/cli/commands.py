@@ -17,7 +17,7 @@ CONFIG = click.argument("config", type=click.Path(path_type=Path))
 
 @debug_group(
     "One run of the dust disk inside Mars' Roche limit. Start with: marsdisk run"
-    " configs/mars_0d_melt.yaml"
+    " builtin:mars_0d_melt"
 )
 def main(*, debug: bool) -> None:
     """Set up logging and interruption for every command."""

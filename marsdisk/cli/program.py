@@ -38,11 +38,29 @@ def print_whole(text: str) -> None:
         out.write(f"{text}\n".encode())
 
 
+MAX_SUMMARY = 200  # characters of a command's summary
+
+
 class Program(click.Group):
     """A command group whose commands run to their end even when nobody reads their output.
 
-    They end with their own exit codes.
+    They end with their own exit codes. Its help lists them in the order in which they were added,
+    each with a whole sentence.
     """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
+        """Return the names of the commands in the order in which they were added."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line for each command that is not hidden."""
+        rows = [
+            (name, self.commands[name].get_short_help_str(limit=MAX_SUMMARY))
+            for name in self.list_commands(ctx)
+            if not self.commands[name].hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line."""

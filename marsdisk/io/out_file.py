@@ -36,9 +36,10 @@ ENDINGS = {
     "pdf": (".pdf",),
     "png": (".png",),
     "svg": (".svg",),
+    "yaml": (".yaml", ".yml"),
 }
 #: Formats that are written from beginning to end; others seek back in the file.
-TEXTS = ("csv", "json", "markdown")
+TEXTS = ("csv", "json", "markdown", "yaml")
 PICTURES = ("png", "svg", "pdf")
 MAX_LINKS = 40  # in a chain of links, as many as the system follows
 MAX_NAME_LENGTH = 100  # characters of a sweep's name in a file name

@@ -20,6 +20,7 @@ from .options import AS_JSON, FILE, LOCATION, STORE
 from .sensitivity import ASK
 from .show import LOOK
 from .stores import RESULTS_FOLDER, list_command, list_stores
+from .sweep_file import SWEEP_FILE
 
 if TYPE_CHECKING:
     from ..running.progress import Allowance, Tally
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 
 @debug_group(
-    "Parameter sweeps of the Mars disk. Start with: sweep run"
-    " configs/sweeps/temperature_supply.yaml"
+    "Parameter sweeps of the Mars disk. Start with: sweep run builtin:temperature_supply, or with a"
+    " file of your own: sweep init"
 )
 def main(*, debug: bool) -> None:
     """Set up logging for the commands."""
@@ -296,10 +297,6 @@ def status(store: "Location | None", *, as_json: bool) -> None:
         click.echo(f"resume with: {Command.sweep('resume', store)}")
 
 
-for subcommand in (*CLUSTER, list_command, *LOOK, browse, *ASK, expect, checks):
-    main.add_command(subcommand)
-
-
 @main.command()
 @STORE
 @click.option(
@@ -351,3 +348,14 @@ def doctor(store: "Location", *, repair: bool, deep: bool, as_json: bool) -> Non
         click.echo(printable(line))
     click.echo(f"{store}: {diagnosis.verdict}")
     sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
+
+
+for subcommand in (*SWEEP_FILE, *CLUSTER, list_command, *LOOK, browse, *ASK, expect, checks):
+    main.add_command(subcommand)
+#: Commands in the order of use; help lists them so.
+ORDER = (
+    *("init", "reference", "schema", "plan", "run", "status", "watch", "resume"),
+    *("submit", "cancel", "list", "show", "browse", "plot", "summary", "sensitivity"),
+    *("expect", "checks", "compare", "card", "export", "doctor"),
+)
+main.commands = {name: main.commands[name] for name in ORDER}

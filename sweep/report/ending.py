@@ -58,7 +58,8 @@ def finish(location: Location, sweep: Sweep, tally: Tally, console: Console) -> 
             say(console, f"ask: {Command.sweep(verb, store, target='M_loss')}")
     say(
         console,
-        f"next: {Command.sweep('show', store)}, or in Python: import sweep;"
+        f"next: {Command.sweep('show', store)}, {Command.sweep('plot', store, 'heatmap')},"
+        f" {Command.sweep('browse', store)}, or in Python: import sweep;"
         f" sweep.open_store({str(store)!r})",
     )
     return code

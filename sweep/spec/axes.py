@@ -3,7 +3,7 @@
 import itertools
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,11 +22,25 @@ RING = ("disk.r_in_RM", "disk.r_out_RM")
 ONE_AT_A_TIME = "one_at_a_time"
 #: Points of an axis.
 MAX_POINTS = 1_000_000
+#: Of ten, in logspace.
+MAX_EXPONENT = 300
 #: Values listed in a message.
 MAX_VALUES_NAMED = 10
+#: Forms in which the points of an axis are given, and what each means.
+KINDS_OF_AXES = {
+    "[3000, 4000]": "these values; numbers, texts, true, false, null, sections, lists",
+    "{values: [3000, 4000]}": "the same",
+    "{linspace: [first, last, n]}": "n numbers, evenly spaced, both ends among them",
+    "{geomspace: [first, last, n]}": "n positive numbers whose ratios are equal, both ends among"
+    " them",
+    "{logspace: [a, b, n]}": "n numbers from 10^a to 10^b whose ratios are equal",
+    "{arange: [first, end, step]}": "first, first + step, and so on, up to but without end",
+    "{rings: [r_in, r_out, n]}": "n rings of equal width between two radii [Mars radii]; its name"
+    " is no key, such as ring",
+}
 KINDS = (
-    "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last, n]}"
-    " or {rings: [r_in, r_out, n]}"
+    "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last,"
+    " n]}, {logspace: [a, b, n]}, {arange: [first, end, step]} or {rings: [r_in, r_out, n]}"
 )
 
 
@@ -119,6 +133,41 @@ def _span(kind: str, numbers: Any) -> list[float]:
     if n > 1:
         values[-1] = float(last)
     return values
+
+
+def _powers_of_ten(kind: str, numbers: Any) -> list[float]:
+    """Return the values of ``{logspace: [a, b, n]}``; ValueError where it gives none."""
+    exponents = _span(kind, numbers)
+    if max(map(abs, exponents)) > MAX_EXPONENT:
+        raise ValueError(
+            f"{kind} takes powers of ten from -{MAX_EXPONENT} to {MAX_EXPONENT}, got"
+            f" {shown(numbers)}; geomspace takes the numbers themselves"
+        )
+    return [rounded(10.0**exponent) for exponent in exponents]
+
+
+def _steps(kind: str, numbers: Any) -> list[float]:
+    """Return the values of ``{arange: [first, end, step]}``; ValueError where it gives none."""
+    is_range = isinstance(numbers, list) and len(numbers) == 3
+    if not is_range or not all(map(_is_finite_number, numbers)) or numbers[2] == 0:
+        raise ValueError(f"{kind} takes [first, end, step], step not 0, got {shown(numbers)}")
+    first, end, step = numbers
+    # a quotient that is whole to 12 digits is whole, so that end is left out
+    count = math.ceil(rounded((end - first) / step))
+    if count < 1:
+        raise ValueError(f"{kind} {shown(numbers)} has no points: end is not beyond first")
+    if count > MAX_POINTS:
+        raise ValueError(f"{kind} asks for {count} points, more than {MAX_POINTS}; split the sweep")
+    return [rounded(float(first + i * step)) for i in range(count)]
+
+
+#: How the values of each kind of span follow from its numbers.
+SPANS: Mapping[str, Callable[[str, Any], list[float]]] = {
+    "linspace": _span,
+    "geomspace": _span,
+    "logspace": _powers_of_ten,
+    "arange": _steps,
+}
 
 
 def _takes_whole_numbers(key: str) -> bool:
@@ -222,8 +271,8 @@ def parse_axis(name: str, entry: Any, *, as_recorded: bool = False) -> Axis:
         ((kind, numbers),) = entry.items()
         if kind == "rings":
             return _rings(name, numbers)
-        if kind in {"linspace", "geomspace"}:
-            entry = _span(kind, numbers)
+        if kind in SPANS:
+            entry = SPANS[kind](kind, numbers)
             if _takes_whole_numbers(name):
                 entry = _whole(name, kind, numbers, entry)
         elif kind == "values":

@@ -12,6 +12,14 @@ from marsdisk.common.text import shown
 
 from ..common.floats import is_number, rounded, same
 
+#: Forms in which the distribution of a key is given, and what each means.
+KINDS_OF_DISTRIBUTIONS = {
+    "{uniform: [a, b]}": "equally probable from a to b",
+    "{loguniform: [a, b]}": "its logarithm is equally probable from that of a to that of b, 0 < a",
+    "{normal: [mean, sd]}": "normal; [mean, sd, low, high] cuts off what lies beyond low and high",
+    "{choice: [values]}": "one of these values, equally probable",
+    "{integers: [first, last]}": "a whole number, equally probable, both ends among them",
+}
 KINDS = (
     "{uniform: [a, b]}, {loguniform: [a, b]}, {normal: [mean, sd]} or [mean, sd, low, high],"
     " {choice: [values]} or {integers: [first, last]}"

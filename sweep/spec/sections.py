@@ -53,12 +53,25 @@ class SweepSpec(Section):
         allowed="letters, digits, points, dashes and underscores, the first a letter or digit",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
     )
-    base: str = Field(description="configuration that all cases start from, relative to this file")
-    set: dict[str, Any] = Field({}, description="overrides for all cases")
-    axes: dict[str, Any] = Field(
-        {}, description="key or name of each axis; the cases are their product"
+    base: str = Field(
+        description=(
+            "configuration that all cases start from: a path relative to this file, or builtin:NAME"
+        )
     )
-    zip: list[dict[str, Any]] = Field([], description="keys that move together, one axis per entry")
+    set: dict[str, Any] = quantity(
+        {}, "overrides for all cases", allowed="keys with values: {numerics.t_end_years: 1.0}"
+    )
+    axes: dict[str, Any] = quantity(
+        {},
+        "key or name of each axis; the cases are their product",
+        allowed="keys with points: {temperature.T0: [3000, 4000]}",
+    )
+    zip: list[dict[str, Any]] = quantity(
+        [],
+        "keys that move together, one axis per entry",
+        allowed="a list of keys with lists of one length:"
+        " [{material.rho: [3000, 3270], qstar.scale: [1.0, 5.574]}]",
+    )
     sample: SampleSpec | None = Field(None, description="points drawn from a prior, one axis")
     design: DesignSpec | None = Field(
         None, description="points for a sensitivity analysis, one axis"
@@ -66,25 +79,45 @@ class SweepSpec(Section):
     refine: RefineSpec | None = Field(
         None, description="points added in rounds where a result asks for more, one axis"
     )
-    one_at_a_time: dict[str, Any] = Field(
-        {}, description="values of each key, changed alone around the base, one axis"
+    one_at_a_time: dict[str, Any] = quantity(
+        {},
+        "values of each key, changed alone around the base, one axis",
+        allowed="keys with lists of values: {temperature.T0: [3000, 5000]}",
     )
-    variants: dict[str, Any] = Field({}, description="named sets of overrides, one axis")
-    include: list[dict[str, Any]] = Field([], description="cases in addition to the product")
-    exclude: list[dict[str, Any]] = Field(
-        [], description="cases of the product to leave out, by some of their values"
+    variants: dict[str, Any] = quantity(
+        {},
+        "named sets of overrides, one axis",
+        allowed="names with overrides: {as_is: {}, no_blowout: {blowout.enabled: false}}",
     )
-    output: dict[str, Any] = Field(
-        {}, description="the configuration's output section for all cases"
+    include: list[dict[str, Any]] = quantity(
+        [],
+        "cases in addition to the product",
+        allowed="a list of overrides: [{temperature.T0: 6000}]",
     )
-    cache: CacheSpec = Field(default_factory=CacheSpec)
+    exclude: list[dict[str, Any]] = quantity(
+        [],
+        "cases of the product to leave out, by some of their values",
+        allowed="a list of keys or axes with values: [{temperature.T0: 3000, ring: 0}]",
+    )
+    output: dict[str, Any] = quantity(
+        {},
+        "the configuration's output section for all cases",
+        allowed="keys of output: {samples: 64, spacing: log}",
+    )
+    cache: CacheSpec = Field(
+        default_factory=CacheSpec, description="which runs share cached arrays"
+    )
     accuracy: AccuracySpec | None = Field(
         None, description="numerical errors of some runs, stored with them"
     )
-    expect: dict[str, Any] = Field(
-        {}, description="conditions that the results must meet, by name; see sweep expect --help"
+    expect: dict[str, Any] = quantity(
+        {},
+        "conditions that the results must meet, by name",
+        allowed="names with conditions: {loses mass: {expect: M_loss > 0}}",
     )
-    provenance: ProvenanceSpec = Field(default_factory=ProvenanceSpec)
+    provenance: ProvenanceSpec = Field(
+        default_factory=ProvenanceSpec, description="what the store tells about machines"
+    )
     time_limit: float | None = quantity(
         600.0,
         "time that one run may take before it is marked as failed, with the state it has come to",

@@ -74,7 +74,8 @@ def test_a_run_ends_with_the_totals_and_what_to_type_next(ran: Finished) -> None
     head = r"M_loss of the whole disk \[1e-12 M_Mars\] over T0 .*T0 = 3000 . T0 = 4000"
     assert re.search(head, text)
     assert (
-        "next: sweep show results/small.zarr, or in Python: import sweep;"
+        "next: sweep show results/small.zarr, sweep plot results/small.zarr heatmap,"
+        " sweep browse results/small.zarr, or in Python: import sweep;"
         " sweep.open_store('results/small.zarr')" in text
     )
 

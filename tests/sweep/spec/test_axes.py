@@ -86,7 +86,7 @@ def test_variants_are_points_with_names_and_may_set_nothing() -> None:
         (None, "a list of values"),
         ({}, r"got the keys \(none\)"),
         ({"linspace": [0, 1, 3], "values": [1]}, "got the keys linspace, values"),
-        ({"logspace": [0, 1, 3]}, "there is no kind of axis 'logspace'; must be .*geomspace"),
+        ({"powspace": [0, 1, 3]}, "there is no kind of axis 'powspace'; must be .*geomspace"),
         ({"linspace": [0.0, 1.0]}, r"linspace takes \[first, last, n\] .*got \[0.0, 1.0\]"),
         ({"linspace": [0.0, 1.0, 2.5]}, "whole number n >= 1"),
         ({"linspace": [0.0, 1.0, 0]}, "whole number n >= 1"),

@@ -383,8 +383,8 @@ def test_who_watches_gets_the_same_exit_code(toy: Made) -> None:
             ),
         ),
         (
-            {"expect": "sum(M_loss) > 1", "over": "temperature.T0"},
-            r"there is no axis temperature\.T0; did you mean T0",
+            {"expect": "sum(M_loss) > 1", "over": "radiation.T0"},
+            r"there is no axis radiation\.T0; did you mean T0",
         ),
         ({"expect": "sum(M_loss) > 1", "over": ["ring", "Q"]}, "over = Q: there is no axis Q"),
         ({"expect": "sum(M_loss) > 1", "over": []}, "must name one axis or more, each once"),
@@ -444,7 +444,9 @@ def test_all_that_is_wrong_is_said_at_once(plan: Callable[..., Plan]) -> None:
             },
         )
     assert len(refused.value.problems) == 2
-    with pytest.raises(ConfigError, match=r"expect = \['M_loss > 1'\]: must be a section"):
+    with pytest.raises(
+        ConfigError, match=r"expect = \['M_loss > 1'\]: must be names with conditions"
+    ):
         plan(axes=T0_AND_RINGS, expect=["M_loss > 1"])
 
 
