@@ -51,8 +51,8 @@ lint: setup ## format, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup ## measure speed; figures for this machine
-	$(BIN)/python -m tests.benchmarks $(if $(README),--readme)
+bench: setup ## measure speed; figures for this machine, with WRITE=1 into docs/performance.md
+	$(BIN)/python -m tests.benchmarks $(if $(WRITE),--write)
 
 rivals: setup ## the same runs with joblib, multiprocessing, dask.delayed, xyzpy and pipefunc; into docs/performance.md (some minutes)
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --group rivals

@@ -1,6 +1,6 @@
-"""``make bench``: the figures of the README, as two Markdown tables.
+"""``make bench``: the main job and its caches, as two tables of docs/performance.md.
 
-With ``--readme`` they are written there.
+With ``--write`` they are put there.
 """
 
 import io
@@ -28,6 +28,7 @@ from sweep.running.session import run_sweep
 from sweep.spec.file import load_sweep
 from sweep.store.store import Store, read_fence
 from sweep.workers.block import CacheScopes, run_block
+from tests.benchmarks.page import PERFORMANCE, put_between_markers
 
 ROOT = Path(__file__).parents[2]
 SWEEP = ROOT / "configs" / "sweeps" / "temperature_supply.yaml"
@@ -211,24 +212,11 @@ def cache_scopes() -> None:
             )
 
 
-def into_readme() -> None:
-    """Replace each table of the README between its markers."""
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    for name, rows in TABLES.items():
-        before, marker, rest = text.partition(f"<!-- {name}: make bench -->\n")
-        if not marker:
-            print(f"README.md has no place for the table {name}")
-            continue
-        _, _, after = rest.partition("<!-- end -->")
-        text = f"{before}<!-- {name}: make bench -->\n" + "\n".join(rows) + f"\n<!-- end -->{after}"
-    path.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
     one_run()
     whole_sweep()
     classic_step()
     cache_scopes()
-    if "--readme" in sys.argv:
-        into_readme()
+    if "--write" in sys.argv:
+        for name, rows in TABLES.items():
+            put_between_markers(name, "make bench", rows, PERFORMANCE)
