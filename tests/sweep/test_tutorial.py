@@ -11,16 +11,14 @@ from nbclient import NotebookClient
 from small_sweeps import CONFIGS
 
 DOCS = CONFIGS.parent / "docs"
-STUDY = 'store = sweep.run("configs/sweeps/temperature_supply.yaml")'
+STUDY = 'store = sweep.run("builtin:temperature_supply")'
 HEATMAP = 'store.plot.heatmap(x="mu_orbit10pct", y="T0", over="tau0_target")'
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder in which the tutorial has been run."""
-    folder = tmp_path_factory.mktemp("tutorial")
-    (folder / "configs").symlink_to(CONFIGS)
-    return folder
+    return tmp_path_factory.mktemp("tutorial")
 
 
 @pytest.fixture(scope="module")
