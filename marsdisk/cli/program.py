@@ -38,6 +38,7 @@ def print_whole(text: str) -> None:
         out.write(f"{text}\n".encode())
 
 
+DEBUG_HELP = "Show tracebacks and one log line per run."
 MAX_SUMMARY = 200  # characters of a command's summary
 
 
@@ -113,7 +114,7 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
     except Exception as error:
         message = (
             f"{type(error).__name__}: {error}\nThis is a defect of the program; run the command"
-            " again with --debug after its name and report what it prints."
+            " again with --debug and report what it prints."
         )
         trace = traceback.format_exc()
     if context.find_root().params.get("debug"):
@@ -125,23 +126,42 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
 def _with_file(error: "ConfigError", parameters: Mapping[str, Any]) -> "ConfigError":
     """Return an error with the configuration file of a command and the lines that it is about."""
     from ..common.errors import ConfigError
+    from ..config.builtin import located
     from ..config.yaml_file import with_lines
 
     file = str(parameters.get("config", ""))
     error = ConfigError(error.problems, file)
     if not file:
         return error
-    return with_lines(error, file, parameters.get("overrides") or ())
+    return with_lines(error, located(file), parameters.get("overrides") or ())
+
+
+def _switch_on_debugging(context: click.Context, _parameter: click.Parameter, given: bool) -> None:  # noqa: FBT001 - click passes it by position
+    """Do what --debug before the command does."""
+    if given:
+        context.find_root().params["debug"] = True
+        set_up_logging(True)
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate the function of a click command, so that it reports errors as :func:`reporting`."""
+    """Decorate the function of a click command, so that it reports errors as :func:`reporting`.
+
+    It also takes --debug behind its name.
+    """
 
     @functools.wraps(function)
     def run_and_report(*args: P.args, **kwargs: P.kwargs) -> R:
         return reporting(click.get_current_context(), lambda: function(*args, **kwargs))
 
-    return run_and_report
+    debug = click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_switch_on_debugging,
+        help=DEBUG_HELP,
+    )
+    decorated: Callable[P, R] = debug(run_and_report)
+    return decorated
 
 
 def debug_group(description: str) -> Callable[[Callable[..., None]], click.Group]:
@@ -154,9 +174,7 @@ def debug_group(description: str) -> Callable[[Callable[..., None]], click.Group
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
         )(function)
         group = click.version_option(package_name="marsdisk", message="%(prog)s %(version)s")(group)
-        return click.option(
-            "--debug", is_flag=True, help="Show tracebacks and one log line per run."
-        )(group)
+        return click.option("--debug", is_flag=True, help=DEBUG_HELP)(group)
 
     return decorate
 

@@ -59,6 +59,14 @@ class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
             )
 
 
+STORE_OPTION = click.option(
+    "--store",
+    type=LOCATION,
+    help=(
+        "Store for the results: a folder, or a URL such as s3://BUCKET/NAME.zarr."
+        "  [default: results/NAME.zarr]"
+    ),
+)
 RETRY = click.option("--retry-failed", is_flag=True, help="Also run failed runs again.")
 ENDING_AS_JSON = click.option(
     "--json",
@@ -118,14 +126,7 @@ def _end(sweep: "Sweep", store: "Location", tally: "Tally", *, as_json: bool) ->
 
 @main.command()
 @FILE
-@click.option(
-    "--store",
-    type=LOCATION,
-    help=(
-        "Store for the results: a folder, or a URL such as s3://BUCKET/NAME.zarr."
-        "  [default: results/NAME.zarr]"
-    ),
-)
+@STORE_OPTION
 @worker_options
 @click.option(
     "--extend",
@@ -224,27 +225,40 @@ def resume(
 
 @main.command()
 @FILE
+@STORE_OPTION
 @set_option
 @AS_JSON
 @command
-def plan(file: Path, *, overrides: dict[str, Any], as_json: bool) -> None:
-    """Show what running FILE would do: cases, blocks, time, bytes; only one run is measured."""
+def plan(file: Path, *, store: "Location | None", overrides: dict[str, Any], as_json: bool) -> None:
+    """Show what running FILE would do: cases, blocks, time, bytes; only one run is measured.
+
+    If its store exists, it also says how many of these runs the store has, and what sweep run
+    --extend would add.
+
+    \b
+    sweep plan my_sweep.yaml
+    sweep plan my_sweep.yaml --store /data/my_sweep.zarr --json
+    """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
     import json
 
     from ..planning.plan import make_plan
-    from ..report.preview import Preview
+    from ..report.preview import Preview, lines_on_store
     from ..running.progress import say
     from ..spec.file import load_sweep
+    from ..store.locate import locate
     from ..workers.profiles import usable_cores
 
     console = terminal()
     made = make_plan(load_sweep(file, overrides), usable_cores())
     preview = Preview.of(made, lambda line: click.echo(line, err=as_json))
+    if store is None:
+        store = locate(f"{RESULTS_FOLDER}/{made.sweep.spec.name}.zarr")
+    on_store = list(lines_on_store(made, store))
     if as_json:
-        print_whole(json.dumps(preview.as_json()))
+        print_whole(json.dumps({**preview.as_json(), "store": on_store}))
         return
     say(console, f"sweep {made.sweep.spec.name}")
-    for line in preview.lines():
+    for line in [*preview.lines(), *on_store]:
         say(console, f"  {line}")
 
 

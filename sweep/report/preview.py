@@ -12,11 +12,16 @@ from marsdisk.common.errors import MarsDiskError
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.zero_d import run_zero_d
 
+from ..common.errors import PlanChangedError
 from ..common.text import counted, text
 from ..planning.create_store import Forecast, forecast
+from ..planning.match_store import in_stored_rows, refuse_other_plan
 from ..planning.plan import Plan
 from ..planning.refinement_size import runs_in_all
 from ..running.progress import duration
+from ..running.refinement_rounds import recorded
+from ..store.location import Location
+from ..store.store import Store
 from ..workers.profiles import usable_cores
 
 
@@ -153,6 +158,43 @@ class Preview:
             },
             "notes": list(plan.warnings),
         }
+
+
+def lines_on_store(plan: Plan, location: Location) -> Iterator[str]:
+    """Yield what a store has of a plan, and what running it there would add.
+
+    Parameters
+    ----------
+    plan : Plan
+        As it was made of the sweep file.
+    location : Location
+        Where its store is or will be.
+
+    Raises
+    ------
+    StoreError
+        There is something else than a store, or it cannot be read.
+    """
+    if not location.exists():
+        yield f"{location} does not exist yet; sweep run creates it"
+        return
+    store = Store.open(location, same_length=False)
+    try:
+        plan, new = in_stored_rows(recorded(plan, store, extending=True), store)
+        if not new:
+            refuse_other_plan(plan, store, new=new)
+    except PlanChangedError as error:
+        yield from str(error).splitlines()
+        return
+    counts = store.counts()
+    yield (
+        f"{location} has {counts.done} of these runs done, {counts.failed} failed,"
+        f" {counts.pending} pending"
+    )
+    if new:
+        yield f"sweep run --extend would add {counted(new, 'run')}"
+    elif not counts.is_open:
+        yield "sweep run would find nothing to do"
 
 
 def _seconds_of_run(config: RunConfig) -> float:

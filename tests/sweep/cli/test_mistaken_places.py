@@ -164,3 +164,34 @@ def test_a_base_may_come_with_the_program(tmp_path: Path) -> None:
     command = json.loads(card.stdout)["command"]
     assert command.startswith("marsdisk run builtin:mars_0d_melt_simple --set ")
     assert run_command(*command.split(), cwd=tmp_path).returncode == 0
+
+
+def plan_of(folder: Path, *words: object) -> str:
+    done = run_command("sweep", "plan", "small.yaml", *words, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_plan_says_what_its_store_has_and_what_would_be_added(tmp_path: Path) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0]}
+    file = sweep_file(tmp_path, axes=axes)
+    assert "results/small.zarr does not exist yet; sweep run creates it" in plan_of(tmp_path)
+    run_here(file, tmp_path / "results" / "small.zarr")
+    assert "has 2 of these runs done, 0 failed, 0 pending" in plan_of(tmp_path)
+    assert "sweep run would find nothing to do" in plan_of(tmp_path)
+    forget_block(tmp_path / "results" / "small.zarr", 0)
+    assert "0 of these runs done, 0 failed, 2 pending" in plan_of(tmp_path)
+    sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]})
+    assert "sweep run --extend would add 1 run" in plan_of(tmp_path)
+    assert "elsewhere.zarr does not exist yet" in plan_of(tmp_path, "--store", "elsewhere.zarr")
+    sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0]})
+    assert "results/small.zarr holds another plan; nothing was changed:" in plan_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words", [["show", "nothing.zarr", "--debug"], ["--debug", "show", "nothing.zarr"]]
+)
+def test_debug_is_taken_before_and_behind_the_command(tmp_path: Path, words: list[str]) -> None:
+    done = run_command("sweep", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback (most recent call last)" in done.stderr
