@@ -47,7 +47,6 @@ audit: setup ## ask for known vulnerabilities of the pinned versions
 	$(BIN)/python .ci/audit
 
 docs: setup ## build the site into docs/_build/html; the tutorial is run for it
-	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --group docs
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
 lint: setup ## format, style and types
@@ -77,7 +76,7 @@ setup: $(VENV)/.ok
 $(VENV)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV)
 	$(BIN)/pip install -q "uv$$(sed -n 's/^uv//p' constraints.txt)"
-	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,export,design,remote,browse,hpc,k8s]" --group dev
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,export,design,remote,browse,hpc,k8s]" --group dev --group docs
 	touch $@
 
 clean:

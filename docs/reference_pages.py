@@ -19,7 +19,7 @@ COMMAND = "python docs/reference_pages.py"
 
 SWEEP_FILE = f"""# The sweep file
 
-*Made by `{COMMAND}`; `sweep reference` prints the same.*
+*Made by `{COMMAND}`; `sweep reference` prints the tables.*
 
 A sweep file is a YAML file with these sections. `sweep init` writes one to begin with. Keys that
 axes and overrides set are those of a configuration, with dots: `temperature.T0`.

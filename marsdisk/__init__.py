@@ -1,7 +1,7 @@
 """One zero-dimensional run of the dust disk from which Phobos and Deimos formed.
 
 >>> from marsdisk import load_config, run_zero_d
->>> result = run_zero_d(load_config("configs/mars_0d_melt.yaml"))
+>>> result = run_zero_d(load_config("builtin:mars_0d_melt"))
 >>> result.M_loss  # M_Mars
 """
 

@@ -7,7 +7,7 @@ import click
 from .program import reporting
 
 
-def parse_override(text: str) -> tuple[str, Any]:
+def parse_override(text: str, option: str = "--set") -> tuple[str, Any]:
     """Return the key and the value of ``key=value``, the value read as YAML.
 
     Raises
@@ -25,7 +25,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     if not separator or not key:
         example = "for example temperature.T0=3000"
         raise click.BadParameter(f"{shown(text)} is not key=value, {example}")
-    return key, parse_yaml(value, f"--set {shown_text(text)}")
+    return key, parse_yaml(value, f"{option} {shown_text(text)}")
 
 
 def override_text(key: str, value: Any) -> str:
@@ -37,19 +37,20 @@ def override_text(key: str, value: Any) -> str:
     return f"{key}={text}"
 
 
-def _overrides(
-    context: click.Context,
-    parameter: click.Parameter,  # noqa: ARG001 (click passes it by position)
-    values: tuple[str, ...],
+def assignments(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Any]:
+    """Return the values of an option that takes ``key=value`` and is repeated."""
     from ..common.text import shown_text
 
-    overrides: dict[str, Any] = {}
-    for key, value in reporting(context, lambda: list(map(parse_override, values))):
-        if key in overrides:
+    option = parameter.opts[0]
+    pairs = reporting(context, lambda: [parse_override(value, option) for value in values])
+    given: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in given:
             raise click.BadParameter(f"{shown_text(key)} is given twice; drop one")
-        overrides[key] = value
-    return overrides
+        given[key] = value
+    return given
 
 
 set_option = click.option(
@@ -57,7 +58,7 @@ set_option = click.option(
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=_overrides,
+    callback=assignments,
     help="Override a key of the configuration; may be repeated.",
 )
 force_option = click.option("--force", is_flag=True, help="Overwrite an existing file.")

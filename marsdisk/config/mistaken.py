@@ -56,5 +56,5 @@ def refuse_configuration(content: Mapping[str, Any], path: Path) -> None:
         problem = (
             f"is the configuration of one run ({', '.join(sections[:3])} ...), not a sweep file"
         )
-        cure = "marsdisk run takes it, and a sweep file names it as its base:"
+        cure = "marsdisk run takes it, and a sweep file names it under base"
         raise ConfigError([f"{problem}; {cure}"], str(path))

@@ -202,7 +202,7 @@ def submit(
     """  # noqa: D301 # \b tells click to keep the lines
     from ..running.submit import submit as hand_over
     from ..spec.file import load_sweep
-    from ..store.locate import locate
+    from ..store.locate import default_location
 
     if scheduler is None:
         raise ConfigError(
@@ -211,7 +211,7 @@ def submit(
         )
     target = scheduler_of(scheduler, **tls)
     sweep = load_sweep(file, overrides)
-    location = store or locate(f"results/{sweep.spec.name}.zarr")
+    location = store or default_location(sweep.spec.name)
     request_id = hand_over(sweep, location, target)
     if request_id is None:
         click.echo(f"{location}: everything is committed already; nothing was submitted")

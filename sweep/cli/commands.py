@@ -19,7 +19,7 @@ from .expectations import checks, expect
 from .options import AS_JSON, FILE, LOCATION, STORE
 from .sensitivity import ASK
 from .show import LOOK
-from .stores import RESULTS_FOLDER, list_command, list_stores
+from .stores import list_command, list_stores
 from .sweep_file import SWEEP_FILE
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ ENDING_AS_JSON = click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="Print JSON at the end; progress and messages go to standard error.",
+    help=(
+        "Print JSON at the end, unless it is interrupted or too many runs fail; progress and"
+        " messages go to standard error."
+    ),
 )
 ALLOWED = click.option(
     "--max-failures",
@@ -171,7 +174,7 @@ def run(
     sweep run my_sweep.yaml --cluster slurm --dry-run
     """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
     from ..spec.file import load_sweep
-    from ..store.locate import locate
+    from ..store.locate import default_location
 
     source = source_of(**where)
     sweep = load_sweep(file, overrides)
@@ -183,7 +186,7 @@ def run(
         "as_json": as_json,
     }
     if store is None:
-        store = locate(f"{RESULTS_FOLDER}/{sweep.spec.name}.zarr")
+        store = default_location(sweep.spec.name)
     _run(sweep, store, source, command_line, **options)
 
 
@@ -245,20 +248,22 @@ def plan(file: Path, *, store: "Location | None", overrides: dict[str, Any], as_
     from ..report.preview import Preview, lines_on_store
     from ..running.progress import say
     from ..spec.file import load_sweep
-    from ..store.locate import locate
+    from ..store.locate import default_location
     from ..workers.profiles import usable_cores
 
     console = terminal()
-    made = make_plan(load_sweep(file, overrides), usable_cores())
-    preview = Preview.of(made, lambda line: click.echo(line, err=as_json))
+    drawn_up = make_plan(load_sweep(file, overrides), usable_cores())
+    preview = Preview.of(drawn_up, lambda line: click.echo(line, err=as_json))
     if store is None:
-        store = locate(f"{RESULTS_FOLDER}/{made.sweep.spec.name}.zarr")
-    on_store = list(lines_on_store(made, store))
+        store = default_location(drawn_up.sweep.spec.name)
     if as_json:
+        on_store = list(lines_on_store(drawn_up, store))
         print_whole(json.dumps({**preview.as_json(), "store": on_store}))
         return
-    say(console, f"sweep {made.sweep.spec.name}")
-    for line in [*preview.lines(), *on_store]:
+    say(console, f"sweep {drawn_up.sweep.spec.name}")
+    for line in preview.lines():
+        say(console, f"  {line}")
+    for line in lines_on_store(drawn_up, store):
         say(console, f"  {line}")
 
 
@@ -281,7 +286,7 @@ def status(store: "Location | None", *, as_json: bool) -> None:
     from ..store.store import Store
 
     if store is None:
-        list_stores(RESULTS_FOLDER, as_json=as_json)
+        list_stores(None, as_json=as_json)
         return
     opened = Store.open(store)
     counts = opened.counts()
@@ -372,4 +377,4 @@ ORDER = (
     *("submit", "cancel", "list", "show", "browse", "plot", "summary", "sensitivity"),
     *("expect", "checks", "compare", "card", "export", "doctor"),
 )
-main.commands = {name: main.commands[name] for name in ORDER}
+main.commands = dict(sorted(main.commands.items(), key=lambda item: ORDER.index(item[0])))

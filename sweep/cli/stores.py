@@ -11,15 +11,12 @@ from marsdisk.report.terminal import terminal
 
 from .options import AS_JSON
 
-#: Where stores are made unless --store says otherwise.
-RESULTS_FOLDER = Path("results")
-
 
 @click.command("list")
-@click.argument("folder", type=click.Path(path_type=Path), default=RESULTS_FOLDER)
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
 @AS_JSON
 @command
-def list_command(folder: Path, *, as_json: bool) -> None:
+def list_command(folder: Path | None, *, as_json: bool) -> None:
     """List the stores in FOLDER (results by default), the one written last first.
 
     The question is the first sentence of the comment that a sweep file begins with.
@@ -31,8 +28,8 @@ def list_command(folder: Path, *, as_json: bool) -> None:
     list_stores(folder, as_json=as_json)
 
 
-def list_stores(folder: Path, *, as_json: bool) -> None:
-    """Print a table of the stores in a folder, or JSON.
+def list_stores(folder: Path | None, *, as_json: bool) -> None:
+    """Print a table of the stores in a folder, or JSON; None stands for where they are made.
 
     Raises
     ------
@@ -40,11 +37,12 @@ def list_stores(folder: Path, *, as_json: bool) -> None:
         It is no folder.
     """
     from ..report.stores import listed_stores, stores_table
+    from ..store.locate import RESULTS_FOLDER
 
+    cure = "sweep run makes it" if folder is None else "check the path"
+    folder = folder or RESULTS_FOLDER
     if not folder.is_dir():
-        is_default = folder == RESULTS_FOLDER
         problem = "there is no such folder here"
-        cure = "sweep run makes it" if is_default else "check the path"
         raise ConfigError([f"{problem}; {cure}"], str(folder))
     stores = list(listed_stores(folder))
     if as_json:

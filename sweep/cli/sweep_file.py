@@ -7,15 +7,9 @@ from typing import Any
 
 import click
 
-from marsdisk.cli.options import force_option, parse_override
+from marsdisk.cli.options import assignments, force_option
 from marsdisk.cli.program import command, print_whole
 from marsdisk.report.terminal import terminal
-
-
-def _axes(
-    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
-) -> dict[str, Any]:
-    return dict(map(parse_override, given))
 
 
 @click.command()
@@ -32,7 +26,7 @@ def _axes(
     "--axes",
     multiple=True,
     metavar="KEY=POINTS",
-    callback=_axes,
+    callback=assignments,
     help="Axis of the sweep, as YAML; may be given several times.  [default: three axes]",
 )
 @force_option
@@ -46,21 +40,21 @@ def init(file: Path, base: str | None, axes: dict[str, Any], *, force: bool) -> 
     sweep init my_sweep.yaml --axes 'temperature.T0=[3000, 4000]' \\
         --axes 'ring={rings: [1.0, 2.7, 8]}'
     """  # noqa: D301 # \b tells click to keep the lines
+    from marsdisk.config.yaml_file import parse_yaml
     from marsdisk.io.out_file import OutFile
 
     from ..common.command import Command
     from ..planning.plan import make_plan
-    from ..report.sweep_file import DEFAULT_AXES, DEFAULT_BASE, new_sweep_file
+    from ..report.sweep_file import DEFAULT_BASE, new_sweep_file
     from ..spec.file import sweep_of_sections
 
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", file.stem).lstrip("_.-") or "my_sweep"
-    base = base or DEFAULT_BASE
-    sections = {"name": name, "base": base, "axes": axes or dict(DEFAULT_AXES)}
-    # refuses what would not run
-    make_plan(sweep_of_sections(sections, file.parent, where=str(file)))
     out = OutFile.from_name(file, ["yaml"], force=force, option="FILE")
+    content = new_sweep_file(name, base or DEFAULT_BASE, axes, file)
+    # refuses what would not run
+    make_plan(sweep_of_sections(parse_yaml(content, str(file)), file.parent, where=str(file)))
     with out.writing() as stream:
-        stream.write(new_sweep_file(name, base, axes).encode())
+        stream.write(content.encode())
     with out.messages():
         click.echo(f"written to {out}; next: {Command.sweep('plan', file)}")
 

@@ -38,7 +38,7 @@ class Sweep:
     Examples
     --------
     >>> study = sweep.Sweep(
-    ...     base="configs/mars_0d_melt.yaml",
+    ...     base="builtin:mars_0d_melt",
     ...     axes={"temperature.T0": [3000, 4000], "ring": {"rings": [1.0, 2.7, 8]}},
     ...     set={"numerics.t_end_years": 1.0},
     ... )

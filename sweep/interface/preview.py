@@ -7,8 +7,8 @@ from marsdisk.common.templates import environment, rendered
 
 from ..planning.plan import make_plan
 from ..report.preview import Preview
-from ..workers.profiles import usable_cores
 from .definition import Sweep, read
+from .workers import number_of_workers
 
 
 class Plan:
@@ -98,5 +98,5 @@ def plan(
     >>> plan = sweep.plan("my_sweep.yaml")
     >>> plan.runs, plan.seconds
     """
-    cores = max(1, usable_cores() if workers is None else workers)
+    cores = max(1, number_of_workers(workers))
     return Plan(Preview.of(make_plan(read(sweep).definition, cores), say, cores))

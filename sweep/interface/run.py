@@ -15,12 +15,12 @@ from ..common.errors import Interrupted, TooManyFailures
 from ..report.ending import finish, interrupted, too_many_failed
 from ..running.progress import Allowance, Tally
 from ..running.session import run_sweep
-from ..store.locate import locate
-from ..workers import MAX_LOCAL_WORKERS
-from ..workers.profiles import OpenClient, Source, usable_cores
+from ..store.locate import default_location, locate
+from ..workers.profiles import OpenClient, Source
 from .definition import Sweep, read
 from .notebook import is_notebook, progress_bar
 from .store import Store
+from .workers import number_of_workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -62,15 +62,17 @@ def run(  # noqa: PLR0913 - the options, by name
     max_failures : int or str, optional
         Stop when more runs have failed: a number, or a share of the finished ones such as ``"5%"``.
     on_progress : callable, optional
-        Called with the counts so far before the first block and after each, instead of showing
-        progress.
+        Called with a :class:`sweep.running.progress.Tally` before the first block and after each,
+        instead of showing progress: always the same object, whose ``runs``, ``done``, ``failed``,
+        and ``seconds`` grow.
     quiet : bool
         Whether to print nothing.
 
     Returns
     -------
     Store
-        The store; runs may have failed in it (``store.failed()``).
+        The store. Runs may have failed in it (``store.failed()``), and expectations of the sweep
+        may not hold (``store.expectations()``).
 
     Raises
     ------
@@ -91,7 +93,7 @@ def run(  # noqa: PLR0913 - the options, by name
     >>> store.disk_total().M_loss
     """
     definition = read(sweep).definition
-    location = locate(f"results/{definition.spec.name}.zarr" if store is None else store)
+    location = default_location(definition.spec.name) if store is None else locate(store)
     console = Console(quiet=True) if quiet else terminal()
     again = "the same call"
     if on_progress is None and is_notebook() and not quiet:
@@ -112,7 +114,8 @@ def run(  # noqa: PLR0913 - the options, by name
         interrupted(location, again, console)
         raise KeyboardInterrupt from None
     except TooManyFailures as stopped:
-        too_many_failed(location, stopped, definition, again, console)
+        options = {"retry": "with retry_failed=True", "allow": "max_failures"}
+        too_many_failed(location, stopped, definition, again, console, **options)
         raise
     finish(location, definition, tally, console)
     return Store.open(location)
@@ -121,19 +124,11 @@ def run(  # noqa: PLR0913 - the options, by name
 def _source(workers: int | None, client: "Client | None") -> Source:
     """Return where workers come from."""
     if client is None:
-        return usable_cores() if workers is None else _whole(workers)
+        return number_of_workers(workers)
     if workers is not None:
         problem = "workers and client exclude each other: workers come from one place; keep one"
         raise ConfigError([problem], "sweep.run")
     return OpenClient(client)
-
-
-def _whole(workers: int) -> int:
-    """Refuse what is no number of workers."""
-    if not isinstance(workers, int) or not 0 <= workers <= MAX_LOCAL_WORKERS:
-        problem = f"workers = {shown(workers)}: must be a whole number from 0 to"
-        raise ConfigError([f"{problem} {MAX_LOCAL_WORKERS}"], "sweep.run")
-    return workers
 
 
 def _allowance(max_failures: int | str | None) -> Allowance | None:

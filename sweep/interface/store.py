@@ -9,8 +9,12 @@ import xarray
 from marsdisk.config import RunConfig
 
 from ..plots import draw
+from ..report.expectations import as_json
 from ..results.columns import Columns
 from ..results.dataset import open_store
+from ..results.judge import judge
+from ..results.judged_columns import Results
+from ..spec.file import recorded_sweep
 from ..store.store import Store as StoredSweep
 from .notebook import is_notebook, show_figures
 
@@ -83,6 +87,17 @@ class Store(StoredSweep):
         """Count the caveats of the runs; see ``runs.sweep.notes``."""
         notes: pd.DataFrame = self.runs.sweep.notes()
         return notes
+
+    def expectations(self) -> list[dict[str, Any]]:
+        """Evaluate the expectations of the sweep; what ``sweep expect --json`` prints of each.
+
+        Returns
+        -------
+        list of dict
+            ``name``, ``verdict``, numbers of runs or groups, and the worst offender, for each.
+        """
+        expectations = recorded_sweep(self.description, str(self)).expectations
+        return as_json(judge(expectations, Results.of(self), f"{self}: expect"))
 
     def config(self, run: int | str) -> RunConfig:
         """Return the resolved configuration of a run, by its number or its run_id."""

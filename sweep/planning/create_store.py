@@ -202,7 +202,12 @@ def create(plan: Plan, store: str | Path | Location) -> None:
 
 
 def _public_path_of_sweep_file(plan: Plan) -> str:
-    """Return the sweep file as typed, or its name where that tells about the machine."""
+    """Return the sweep file as typed, or its name where that tells about the machine.
+
+    It is empty where the sweep was written in Python.
+    """
+    if not plan.sweep.file:
+        return ""
     path = PurePath(plan.sweep.file)
     is_below = not path.is_absolute() and ".." not in path.parts
     return path.as_posix() if is_below else path.name

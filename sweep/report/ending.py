@@ -104,7 +104,14 @@ def interrupted(store: Location, command: str, console: Console) -> None:
 
 
 def too_many_failed(
-    store: Location, stopped: TooManyFailures, sweep: Sweep, command: str, console: Console
+    store: Location,
+    stopped: TooManyFailures,
+    sweep: Sweep,
+    command: str,
+    console: Console,
+    *,
+    retry: str = "--retry-failed",
+    allow: str = "--max-failures",
 ) -> None:
     """Print why a sweep stopped, the runs that failed, and the commands that resume it.
 
@@ -120,12 +127,13 @@ def too_many_failed(
         The command that has stopped.
     console : Console
         Where to print.
+    retry, allow : str
+        Options of the command that run failed runs again, and that allow more failures.
     """
     say(console, f"stopped: {stopped}")
     for line in failures(Store.open(store), sweep):
         say(console, line)
     say(
         console,
-        f"when the cause is fixed: {command} --retry-failed; to continue anyway, allow more with"
-        " --max-failures",
+        f"when the cause is fixed: {command} {retry}; to continue anyway, allow more with {allow}",
     )

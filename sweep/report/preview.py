@@ -15,11 +15,12 @@ from marsdisk.zero_d import run_zero_d
 from ..common.errors import PlanChangedError
 from ..common.text import counted, text
 from ..planning.create_store import Forecast, forecast
-from ..planning.match_store import in_stored_rows, refuse_other_plan
+from ..planning.match_store import in_stored_rows, refuse_other_accuracy, refuse_other_plan
 from ..planning.plan import Plan
 from ..planning.refinement_size import runs_in_all
 from ..running.progress import duration
 from ..running.refinement_rounds import recorded
+from ..store.failures import telling
 from ..store.location import Location
 from ..store.store import Store
 from ..workers.profiles import usable_cores
@@ -175,13 +176,17 @@ def lines_on_store(plan: Plan, location: Location) -> Iterator[str]:
     StoreError
         There is something else than a store, or it cannot be read.
     """
-    if not location.exists():
+    with telling(location, "cannot be read"):
+        exists = location.exists()
+    if not exists:
         yield f"{location} does not exist yet; sweep run creates it"
         return
     store = Store.open(location, same_length=False)
     try:
         plan, new = in_stored_rows(recorded(plan, store, extending=True), store)
-        if not new:
+        if new:
+            refuse_other_accuracy(plan, store)
+        else:
             refuse_other_plan(plan, store, new=new)
     except PlanChangedError as error:
         yield from str(error).splitlines()

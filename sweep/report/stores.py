@@ -55,14 +55,15 @@ def listed_stores(folder: Path) -> Iterator[ListedStore]:
     folder : Path
         A folder of this machine.
     """
-    paths = stores_in(folder)
-    for path in sorted(paths, key=_time_of_writing, reverse=True):
-        changed = datetime.fromtimestamp(_time_of_writing(path), UTC).isoformat(timespec="seconds")
+    times = {path: _time_of_writing(path) for path in stores_in(folder)}
+    for path in sorted(times, key=lambda path: times[path], reverse=True):
+        changed = datetime.fromtimestamp(times[path], UTC).isoformat(timespec="seconds")
         try:
             store = Store.open(path, same_length=False)
             counts = store.counts()
-        except StoreError:
-            yield ListedStore(str(path), "cannot be read: sweep doctor", 0, 0, 0, "", changed)
+        except StoreError as error:
+            reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
+            yield ListedStore(str(path), reason, 0, 0, 0, "", changed)
             continue
         yield ListedStore(
             str(path),
@@ -78,7 +79,10 @@ def listed_stores(folder: Path) -> Iterator[ListedStore]:
 def _time_of_writing(path: Path) -> float:
     """Return when a block was committed last, or when the store was made, in s."""
     records = path / STATUS_VARIABLE.name / "c"
-    return (records if records.is_dir() else path).stat().st_mtime
+    try:
+        return (records if records.is_dir() else path).stat().st_mtime
+    except OSError:  # it was removed meanwhile
+        return 0.0
 
 
 def _state(store: Store, counts: Counts) -> str:

@@ -1,6 +1,7 @@
 """A sweep file to begin with, and the reference of its keys as tables."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -34,9 +35,10 @@ EXAMPLES: Mapping[str, str] = {
     "block": "64",
 }
 SCHEMA_FILE = "sweep.schema.json"
+T_END = "numerics.t_end_years"
 
 
-def new_sweep_file(name: str, base: str, axes: Mapping[str, Any]) -> str:
+def new_sweep_file(name: str, base: str, axes: Mapping[str, Any], file: Path) -> str:
     """Return a commented sweep file.
 
     Parameters
@@ -47,25 +49,28 @@ def new_sweep_file(name: str, base: str, axes: Mapping[str, Any]) -> str:
         Configuration that all cases start from.
     axes : mapping
         Points of each axis by its key; empty for a few that show how it is done.
+    file : Path
+        Where it is to be written, for the commands in its comments.
 
     Returns
     -------
     str
         YAML that ``sweep run`` takes as it is.
     """
+    axes = axes or DEFAULT_AXES
     lines = [
         f"# yaml-language-server: $schema={SCHEMA_FILE}",
-        "# What is to be found out? The first sentence of this comment is the question that sweep"
-        " list shows.",
-        f"# Check it: {Command.sweep('plan', f'{name}.yaml')}. All keys: sweep reference. For"
-        f" completion in editors: sweep schema > {SCHEMA_FILE}",
+        "# Write here, as a question, what the sweep is to answer; sweep list shows it.",
+        f"# Check it: {Command.sweep('plan', file)}. All keys: sweep reference. For completion in"
+        f" editors: sweep schema > {SCHEMA_FILE}",
         _assignment("name", name),
         f"{_assignment('base', base)} # {_meaning('base')}",
-        "set: # overrides for all cases",
-        f"  numerics.t_end_years: 1.0 # {_words_of_key('numerics.t_end_years')}",
-        "axes: # the cases are the product of these",
     ]
-    for key, points in (axes or DEFAULT_AXES).items():
+    if T_END not in axes:
+        lines.append("set: # overrides for all cases")
+        lines.append(f"  {T_END}: 1.0 # {_words_of_key(T_END)}")
+    lines.append("axes: # the cases are the product of these")
+    for key, points in axes.items():
         lines.append(f"  {_assignment(key, points)} # {_words_of_key(key)}")
     lines += ["", "# More, to be uncommented:"]
     for section, example in EXAMPLES.items():

@@ -29,7 +29,7 @@ from ..workers.base import Cluster
 from ..workers.block import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked
 from ..workers.dashboard import FillDocument
 from ..workers.handshake import check_agreement
-from ..workers.profiles import Scheduler, Source
+from ..workers.profiles import OpenClient, Scheduler, Source
 from ..workers.start import connect, loud, naming_loss, workers_from
 from ..workers.watchdog import Limits, Watchdog
 from .outage import Outage
@@ -159,7 +159,8 @@ def run_blocks(
                 restarts_left = RESTARTS
             else:
                 restarts_left -= 1
-            if restarts_left < 0 or not had_workers:
+            # the client of somebody else cannot be opened again
+            if restarts_left < 0 or not had_workers or isinstance(workers, OpenClient):
                 raise
             if isinstance(workers, Scheduler):
                 _wait_for_scheduler(workers, error, limits, reporter.say, stop)

@@ -221,8 +221,8 @@ class Reporter:
             finished = self.tally.done_in_all + failed
             if not self.beyond and allowed.exceeded(failed, finished):
                 self.beyond = (
-                    f"{failed} of {finished} finished runs failed, and --max-failures"
-                    f" {allowed.text} allows no more; what is committed stays"
+                    f"{failed} of {finished} finished runs failed, and the limit of {allowed.text}"
+                    " allows no more; what is committed stays"
                 )
                 stop.set()
 

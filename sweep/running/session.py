@@ -167,7 +167,7 @@ def run_sweep(  # noqa: PLR0913 - options, by name
     plan = make_plan(sweep, expected_workers(workers))
     if workers != 0 and not location.is_shared:
         raise StoreError(
-            f"{location}: workers cannot see into this process's memory; use --workers 0, or a"
+            f"{location}: workers cannot see into this process's memory; use 0 workers, or a"
             " store elsewhere"
         )
     with driving(location) as lock:

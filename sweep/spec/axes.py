@@ -153,11 +153,12 @@ def _steps(kind: str, numbers: Any) -> list[float]:
         raise ValueError(f"{kind} takes [first, end, step], step not 0, got {shown(numbers)}")
     first, end, step = numbers
     # a quotient that is whole to 12 digits is whole, so that end is left out
-    count = math.ceil(rounded((end - first) / step))
+    steps = rounded((end - first) / step)
+    if steps > MAX_POINTS:
+        raise ValueError(f"{kind} asks for more than {MAX_POINTS} points; split the sweep")
+    count = math.ceil(steps)
     if count < 1:
         raise ValueError(f"{kind} {shown(numbers)} has no points: end is not beyond first")
-    if count > MAX_POINTS:
-        raise ValueError(f"{kind} asks for {count} points, more than {MAX_POINTS}; split the sweep")
     return [rounded(float(first + i * step)) for i in range(count)]
 
 

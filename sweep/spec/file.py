@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Sweep:
     #: path of the base; empty where it is known from the record of a store only
     base_file: str = ""
     old_names: tuple[str, ...] = ()  #: a note for each section that the file gives by its old name
-    question: str = ""  #: first sentence of the comment that the file begins with
+    question: str = ""  #: that the comment begins with which the file begins with; may be empty
 
     @functools.cached_property
     def product_size(self) -> int:
@@ -389,14 +390,15 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
 
 
 def _question(path: Path) -> str:
-    """Return the first sentence of the comment that a sweep file begins with; empty for none."""
+    """Return the question that the comment begins with which a sweep file begins with, if any."""
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     comment = [
         line.lstrip("# ")
         for line in itertools.takewhile(lambda line: line.startswith("#"), lines)
         if FOR_EDITORS not in line
     ]
-    return re.split(r"(?<=[.?!])\s", " ".join(comment).strip(), maxsplit=1)[0]
+    first_sentence = re.split(r"(?<=[.?!])\s", " ".join(comment).strip(), maxsplit=1)[0]
+    return first_sentence if first_sentence.endswith("?") else ""
 
 
 def sweep_of_sections(
@@ -595,11 +597,16 @@ def _path_of_base(sweep_file: str, base: str) -> str:
 
     ``base`` is relative to the sweep file, or as it was typed.
     """
-    # absolute in a store of an older version
-    if is_builtin(base) or os.path.isabs(base):
+    if is_builtin(base):
+        with suppress(ConfigError):
+            located(base)
+            return base
+        return ""
+    if os.path.isabs(base):  # in a store of an older version
         return base
     if is_builtin(sweep_file):
-        sweep_file = str(located(sweep_file))
+        with suppress(ConfigError):  # it may be of another version of the program
+            sweep_file = str(located(sweep_file))
     in_folder = os.path.normpath(os.path.join(os.path.dirname(sweep_file), base))
     for path in (in_folder, base):
         if base and os.path.isfile(path):

@@ -28,8 +28,8 @@ from .sections import SweepSpec
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 #: Types of JSON by those of Python.
 JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
-#: Sections whose keys are those of a configuration, and what a key has there.
-SECTIONS_OF_KEYS = {"set": "value", "axes": "points", "one_at_a_time": "list", "output": "any"}
+#: Sections that have the points of axes by the key of a configuration.
+SECTIONS_OF_AXES = ("axes", "one_at_a_time")
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,10 @@ def _kinds(title: str, kinds: dict[str, str]) -> ReferenceTable:
 
 
 def _default(field: FieldInfo) -> str:
-    if field.is_required() or field.default in (None, PydanticUndefined) or not field.default:
-        is_null = field.default is None and not field.is_required()
-        is_switch = field.default is False
-        return "null" if is_null else "false" if is_switch else ""
-    return json.dumps(field.default)
+    """Return a default as YAML; empty where there is none, or where it is an empty section."""
+    if field.is_required() or field.default is PydanticUndefined:
+        return ""
+    return "" if field.default in ({}, []) else json.dumps(field.default)
 
 
 def json_schema() -> dict[str, Any]:
@@ -114,8 +113,8 @@ def _schema_of(name: str, field: FieldInfo) -> dict[str, Any]:
     sections = inner_sections(field.annotation)
     if name == "set":
         return {**described, "$ref": "#/$defs/keys"}
-    if name in SECTIONS_OF_KEYS and name != "output":
-        return {**described, **_schema_of_keys(SECTIONS_OF_KEYS[name])}
+    if name in SECTIONS_OF_AXES:
+        return {**described, **_schema_of_keys("points")}
     if name in {"zip", "include"}:
         kind = "list" if name == "zip" else "value"
         items = {"$ref": "#/$defs/keys"} if kind == "value" else _schema_of_keys(kind)
@@ -124,7 +123,7 @@ def _schema_of(name: str, field: FieldInfo) -> dict[str, Any]:
         return {
             **described,
             "type": "object",
-            "additionalProperties": {"anyOf": [{"$ref": "#/$defs/keys"}, {"type": "null"}]},
+            "additionalProperties": {"$ref": "#/$defs/keys"},
         }
     if name == "expect":
         return {**described, "type": "object", "additionalProperties": _object_of(Expectation)}

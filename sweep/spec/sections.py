@@ -82,7 +82,7 @@ class SweepSpec(Section):
     one_at_a_time: dict[str, Any] = quantity(
         {},
         "values of each key, changed alone around the base, one axis",
-        allowed="keys with lists of values: {temperature.T0: [3000, 5000]}",
+        allowed="keys with points: {temperature.T0: [3000, 5000]}",
     )
     variants: dict[str, Any] = quantity(
         {},

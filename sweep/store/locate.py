@@ -6,6 +6,14 @@ from .folder import folder_at
 from .location import OBJECT_SCHEMES, Location
 from .url_secrets import refuse_lost_slash, refuse_secrets
 
+#: Where stores are made unless another place is given.
+RESULTS_FOLDER = Path("results")
+
+
+def default_location(name: str) -> Location:
+    """Return where the store of a sweep of this name is made unless another place is given."""
+    return locate(RESULTS_FOLDER / f"{name}.zarr")
+
 
 def locate(store: str | Path | Location) -> Location:
     """Return the location that a path or URL names.

@@ -14,7 +14,12 @@ YAML = (".yaml", ".yml")
 def stores_in(folder: Path) -> list[Path]:
     """Return the folders in a folder that may be stores, sorted by name."""
     try:
-        return sorted(path for path in folder.iterdir() if (path / DESCRIPTION).is_file())
+        return sorted(
+            path
+            for path in folder.iterdir()
+            # one that is being made has a point before its name
+            if not path.name.startswith(".") and (path / DESCRIPTION).is_file()
+        )
     except OSError:
         return []
 
@@ -36,7 +41,7 @@ def what_it_is(path: Path) -> str:
         if path.suffix.lower() in YAML:
             cure = f"{Command.sweep('run', path)} runs a sweep file and makes a store of it"
             return f"is a YAML file, not a store; {cure}"
-        return "is a file, not a store; check the path"
+        return "is a file, not a store of a sweep; check the path"
     if not path.is_dir() or (path / DESCRIPTION).exists():
         return ""
     stores = stores_in(path)

@@ -17,7 +17,7 @@ from .base import ENVIRONMENT, WORKER_SETTINGS, Cluster, security
 from .block import BlockTask, SweepPlugin
 from .dashboard import FillDocument, close_to_other_sites, on_dashboard, results_page
 from .handshake import check_agreement, probing
-from .main_module import main_module_left_alone
+from .main_module import leave_main_module_alone
 from .profiles import (
     JobsProfile,
     KubernetesProfile,
@@ -217,7 +217,7 @@ def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]
         memory = profile.memory or memory
     with ExitStack() as stack:
         # to the end, as a process that dies is replaced
-        stack.enter_context(main_module_left_alone())
+        stack.enter_context(leave_main_module_alone())
         try:
             cluster = LocalCluster(
                 n_workers=count,

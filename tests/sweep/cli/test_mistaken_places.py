@@ -49,7 +49,7 @@ def error_of(words: str, what: str, place: Path) -> str:
     ("what", "message"),
     [
         ("study.yaml", "is a YAML file, not a store; sweep run study.yaml runs a sweep file"),
-        ("notes.txt", "is a file, not a store"),
+        ("notes.txt", "is a file, not a store of a sweep"),
         ("results", "(first.zarr, second.zarr): sweep list results"),
         ("nothing.zarr", "there is no store of a sweep here"),
     ],
@@ -100,7 +100,7 @@ def test_stores_are_listed_with_their_state_and_question(
     assert {name: store["state"] for name, store in stores.items()} == {
         "asked.zarr": "complete",
         "first.zarr": "incomplete",
-        "second.zarr": "cannot be read: sweep doctor",
+        "second.zarr": "status is damaged: is no JSON",
     }
     assert stores["asked.zarr"]["question"] == "Does it matter?"
     assert (stores["first.zarr"]["done"], stores["first.zarr"]["runs"]) == (4, 6)
@@ -125,11 +125,11 @@ def test_where_there_is_nothing_to_list_that_is_said(tmp_path: Path) -> None:
     ("comment", "question"),
     [
         ("", ""),
-        ("# One sentence. Another one.\n", "One sentence."),
+        ("# One sentence. Another one?\n", ""),
         ("# over two\n# lines? yes\n", "over two lines?"),
         ("# yaml-language-server: $schema=a.json\n# Why?\n", "Why?"),
         ("# 0.5 or 1.0? Both.\n", "0.5 or 1.0?"),
-        ("#\n# no stop at its end\n", "no stop at its end"),
+        ("# my_sweep.yaml\n", ""),
     ],
 )
 def test_the_question_is_the_first_sentence(

@@ -9,6 +9,8 @@ import pytest
 from nbclient import NotebookClient
 from small_sweeps import SMALL, T0_AND_RINGS, assert_same_bits
 
+from sweep.store.coroutines import run_coroutine
+
 RUN = f"""
 import sweep
 
@@ -47,7 +49,7 @@ def test_an_interrupted_cell_stops_and_resumes(
     async def execute() -> None:
         await asyncio.gather(client.async_execute(), client.async_interrupt(tmp_path / "s.zarr"))
 
-    asyncio.run(execute())
+    run_coroutine(execute())  # another test may have left an event loop in this thread
     first, second, counts = notebook.cells
     assert error_of(first) == "KeyboardInterrupt"
     assert "runs are committed in s.zarr; resume with: the same call" in text_of(first)

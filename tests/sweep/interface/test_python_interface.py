@@ -1,6 +1,5 @@
 """Sweeps written, planned, run, and asked from Python: the same numbers and messages."""
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from small_sweeps import (
 import marsdisk
 import sweep
 from sweep.running.progress import Tally
+from sweep.store.coroutines import run_coroutine
 
 SECTIONS: dict[str, Any] = {**SMALL, "axes": T0_AND_RINGS}
 
@@ -182,7 +182,8 @@ def test_it_runs_where_an_event_loop_runs(
     async def run() -> sweep.Store:
         return sweep.run(study, tmp_path / "s.zarr", workers=1, quiet=True)
 
-    assert asyncio.run(run()).counts().done == 6
+    # in another thread, for another test may have left an event loop in this one
+    assert run_coroutine(run()).counts().done == 6
     assert_same_bits(tmp_path / "s.zarr", finished)
 
 

@@ -9,7 +9,6 @@ import pytest
 from small_sweeps import run_command, sweep_file
 
 import sweep
-from sweep import plots
 from sweep.results.columns import Columns
 from sweep.spec.expressions import Expression, ExpressionError
 from sweep.spec.file import Sweep
@@ -48,7 +47,7 @@ def test_figures_take_both_names(finished: Path, option: str, others: dict[str, 
     if option == "over":
         others = {**others, "y": "r_in_RM"}
     figures = [
-        plots.draw(finished, "heatmap", **others, **{option: name})
+        sweep.Store.open(finished).plot.heatmap(**others, **{option: name})
         for name in ("T0", "temperature.T0")
     ]
     labels = [

@@ -157,6 +157,7 @@ def test_a_range_of_whole_numbers_is_whole() -> None:
         ({"arange": [2, 1, 0.5]}, "end is not beyond first"),
         ({"arange": [1, 2]}, "takes .first, end, step."),
         ({"arange": [0, 1e9, 1]}, "more than 1000000"),
+        ({"arange": [0, 1e300, 1e-300]}, "more than 1000000"),
         ({"logspace": [0, 400, 3]}, "geomspace takes the numbers themselves"),
         ({"logspace": [0, 2]}, "takes .first, last, n."),
         ({"logspaced": [0, 2, 2]}, "there is no kind of axis"),
@@ -202,6 +203,8 @@ def test_a_new_file_has_the_base_and_axes_that_were_asked_for(tmp_path: Path) ->
     [
         (["--axes", "temperature.T=[3000]"], "did you mean temperature.T0"),
         (["--axes", "temperature.T0"], "is not key=value"),
+        (["--axes", "temperature.T0=[3000"], "--axes temperature.T0=[3000:"),
+        (["--axes", "temperature.T0=[1]", "--axes", "temperature.T0=[2]"], "is given twice"),
         (["--axes", "temperature.T0=3000"], "must be a list of values"),
         (["--base", "nowhere.yaml"], "base = 'nowhere.yaml'"),
         (["--base", "builtin:nothing"], "nothing of this name"),
@@ -216,12 +219,21 @@ def test_a_new_file_that_would_not_run_is_not_written(
     assert not (tmp_path / "new.yaml").exists()
 
 
+def test_a_new_file_sets_no_key_of_its_axes(tmp_path: Path) -> None:
+    words = ["init", "new.yaml", "--axes", "numerics.t_end_years=[0.5, 1]"]
+    assert run_command("sweep", *words, cwd=tmp_path).returncode == 0
+    sweep = load_sweep(tmp_path / "new.yaml")
+    assert make_plan(sweep).count == 2
+    assert sweep.question == ""
+
+
 @pytest.mark.parametrize("section", EXAMPLES)
 def test_what_a_new_file_has_as_a_comment_may_be_uncommented(
     validator: Draft202012Validator, tmp_path: Path, section: str
 ) -> None:
-    text = new_sweep_file("new", "builtin:mars_0d_melt_simple", {"disk.r_in_RM": [1.0, 1.1]})
     path = tmp_path / "new.yaml"
+    axes = {"disk.r_in_RM": [1.0, 1.1]}
+    text = new_sweep_file("new", "builtin:mars_0d_melt_simple", axes, path)
     path.write_text(text.replace(f"# {section}: ", f"{section}: "), encoding="utf-8")
     assert list(validator.iter_errors(read_yaml_mapping(path))) == []
     assert make_plan(load_sweep(path)).count >= 2

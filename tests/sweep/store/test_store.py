@@ -20,6 +20,7 @@ from marsdisk.config import load_config
 from sweep.common.errors import StoreError
 from sweep.planning.create_store import create
 from sweep.planning.plan import make_plan
+from sweep.results.portable import recorded_attributes
 from sweep.running.driver import block_task
 from sweep.spec.file import load_sweep
 from sweep.store import layout
@@ -147,7 +148,7 @@ def test_swept_parameters_are_coordinates_with_their_full_key(finished: Path) ->
 
 
 def test_a_store_says_where_it_comes_from(finished: Path) -> None:
-    attributes = sweep.open_store(finished).attrs
+    attributes = recorded_attributes(sweep.open_store(finished))
     provenance = attributes["provenance"]
     assert {
         "model_version",
