@@ -100,7 +100,7 @@ def test_stores_are_listed_with_their_state_and_question(
     assert {name: store["state"] for name, store in stores.items()} == {
         "asked.zarr": "complete",
         "first.zarr": "incomplete",
-        "second.zarr": "status is damaged: is no JSON",
+        "second.zarr": "status is missing or damaged",
     }
     assert stores["asked.zarr"]["question"] == "Does it matter?"
     assert (stores["first.zarr"]["done"], stores["first.zarr"]["runs"]) == (4, 6)

@@ -454,7 +454,7 @@ def test_plan_tells_of_all_runs_there_may_be(load: Callable[..., Sweep]) -> None
         " to 0.5"
     )
     assert lines[1:3] == [
-        "9 runs in 1 block of up to 9",
+        "9 runs in 1 block of up to 256",
         "more in rounds, up to 45 runs; what follows is of all of them",
     ]
 
