@@ -310,3 +310,13 @@ def test_a_result_shows_its_numbers_caveats_and_figures() -> None:
         assert f"<td>{total.name}</td>" in html
     for sentence in result.notes.sentences:
         assert sentence[:20] in html
+
+
+def test_expectations_are_evaluated_as_by_the_command(tmp_path: Path) -> None:
+    expected = {"loses": {"expect": "M_loss > 0"}, "loses much": {"expect": "M_loss > 1"}}
+    study = sweep.Sweep(**SECTIONS, expect=expected)
+    store = sweep.run(study, tmp_path / "s.zarr", workers=0, quiet=True)
+    assert {entry["name"]: entry["failing"] for entry in store.expectations()} == {
+        "loses": 0,
+        "loses much": 6,
+    }

@@ -117,7 +117,7 @@ def test_a_store_in_memory_has_the_bits_of_one_in_a_folder(tmp_path: Path, finis
     assert_same_bits(store, finished)
     assert sweep.open_store(store).sweep.grid().M_loss.shape == (2, 3)
     with pytest.raises(
-        StoreError, match="workers cannot see into this process's memory; use --workers 0"
+        StoreError, match="workers cannot see into this process's memory; use 0 workers"
     ):
         run_here(file, store, workers=1)
 

@@ -95,7 +95,7 @@ def test_a_sweep_stops_when_more_runs_fail_than_are_allowed(
     store = tmp_path / "s.zarr"
     failing({3000.0, 3250.0})
     with pytest.raises(
-        TooManyFailures, match="2 of 2 finished runs failed, and --max-failures 1 allows no more"
+        TooManyFailures, match="2 of 2 finished runs failed, and the limit of 1 allows no more"
     ):
         run_here(file, store, allowed=Allowance("1"))
     assert (Store.open(store).counts().failed, Store.open(store).counts().pending) == (2, 3)
@@ -139,7 +139,7 @@ def test_the_command_ends_with_the_failures_and_how_to_go_on(tmp_path: Path) -> 
     )
     assert (done.returncode, done.stderr) == (1, "")
     text = in_one_line(done.stdout)
-    assert "stopped: 2 of 2 finished runs failed, and --max-failures 1 allows no more" in text
+    assert "stopped: 2 of 2 finished runs failed, and the limit of 1 allows no more" in text
     assert text.count("run it alone: marsdisk run ") == 2
     assert (
         "when the cause is fixed: sweep run small.yaml --workers 0 --max-failures 1 --retry-failed"
