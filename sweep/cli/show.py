@@ -128,6 +128,26 @@ def show(
     type=click.Choice(["mass", "number"]),
     help="psd: distribution of mass or of number.  [default: mass]",
 )
+@click.option("--vmin", type=float, help="heatmap: value at the lower end of the colours.")
+@click.option("--vmax", type=float, help="heatmap: value at the upper end of the colours.")
+@click.option(
+    "--xscale",
+    type=click.Choice(["linear", "log"]),
+    help="series, psd, sensitivity: scale of the horizontal axis.  [default: by the values]",
+)
+@click.option(
+    "--yscale",
+    type=click.Choice(["linear", "log"]),
+    help="series, psd, convergence: scale of the vertical axis.  [default: by the values]",
+)
+@click.option(
+    "--title",
+    metavar="TEXT",
+    help="Title in place of its own; '' for none.  [default: none with --style paper]",
+)
+@click.option(
+    "--width", type=float, metavar="MM", help="Width in millimetres.  [default: by the style]"
+)
 @click.option(
     "--style",
     type=click.Choice(["screen", "paper"]),

@@ -31,6 +31,9 @@ KINDS = {
 }
 
 
+SCALES = ("linear", "log")
+#: Axes of each kind whose scale may be chosen; those of others are cells, rings, or names.
+AXES_WITH_SCALES = {"series": "xy", "psd": "xy", "sensitivity": "x", "convergence": "y"}
 #: Options that name a parameter: by its name in the store, or by its configuration key.
 PARAMETERS = ("x", "y", "over")
 
@@ -68,6 +71,10 @@ def draw(
     *,
     style: str = "screen",
     notes: list[str] | None = None,
+    title: str | None = None,
+    width: float | None = None,
+    xscale: str | None = None,
+    yscale: str | None = None,
     **requested: Any,
 ) -> "Figure":
     """Draw a figure of a store.
@@ -82,6 +89,12 @@ def draw(
         Size and fonts.
     notes : list of str or None
         Receives a line for each choice that was made automatically.
+    title : str or None
+        Title in place of its own; empty for none. A figure for a paper has none by default.
+    width : float or None
+        mm, width of the figure; by default that of the style.
+    xscale, yscale : {"linear", "log"} or None
+        Scales in place of those that suit the values, where the figure has such axes.
     **requested : Any
         Options of the kind, see :func:`options`.
 
@@ -110,13 +123,27 @@ def draw(
             )
     from .page import Page
 
-    page = Page(style, notes if notes is not None else [])
+    page = Page(style, notes if notes is not None else [], title, width)
     store = Store.open(store) if isinstance(store, str | Path) else store
     for option in PARAMETERS:
         if isinstance(requested.get(option), str):
             requested[option] = store.name_of(requested[option])
     with page.context():
-        return draw_kind(store, page, **requested)
+        figure = draw_kind(store, page, **requested)
+        for axis, scale in (("x", xscale), ("y", yscale)):
+            if scale is not None:
+                _set_scale(figure, kind, axis, scale)
+    return figure
+
+
+def _set_scale(figure: "Figure", kind: str, axis: str, scale: str) -> None:
+    """Set the scale of an axis of all panels of a figure."""
+    if scale not in SCALES:
+        raise PlotError(f"{axis}scale = {scale!r}: must be one of {', '.join(SCALES)}")
+    if axis not in AXES_WITH_SCALES.get(kind, ""):
+        raise PlotError(f"the {axis} axis of {kind} has no scale to choose")
+    for panel in figure.axes:
+        panel.set(**{f"{axis}scale": scale})
 
 
 def save(figure: "Figure", out: str | Path | OutFile, *, style: str = "screen") -> None:

@@ -69,7 +69,7 @@ class _HeatmapAxes:
         return self.choice.values(self.over)
 
 
-def heatmap(
+def heatmap(  # noqa: PLR0913 - options, by name
     store: Store,
     page: Page,
     *,
@@ -79,6 +79,8 @@ def heatmap(
     over: str | None = None,
     where: str | None = None,
     ring: int | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
 ) -> Figure:
     """Draw a scalar over two parameters.
 
@@ -101,6 +103,8 @@ def heatmap(
         Condition on the runs.
     ring : int or None
         The only ring to show.
+    vmin, vmax : float or None
+        Ends of the colours, in the unit of the figure; None for those of the values.
 
     Returns
     -------
@@ -137,7 +141,8 @@ def heatmap(
         )
         for panel in stored
     ]
-    return _draw_figure(page, axes, shown, quantity)
+    norm = colour_scale(np.concatenate([panel.value.ravel() for panel in shown]), vmin, vmax)
+    return _draw_figure(page, axes, shown, quantity, norm)
 
 
 def _choose_axes(
@@ -204,7 +209,13 @@ def _are_scattered(panels: Sequence[Cells], runs: int) -> bool:
     return sparse and are_numbers(panels[0].x) and are_numbers(panels[0].y)
 
 
-def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], quantity: Quantity) -> Figure:
+def _draw_figure(
+    page: Page,
+    axes: _HeatmapAxes,
+    panels: list[Cells],
+    quantity: Quantity,
+    norm: Normalize,
+) -> Figure:
     choice = axes.choice
     store = choice.store
     scattered = _are_scattered(panels, choice.runs.size)
@@ -216,7 +227,6 @@ def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], quantity: 
         sharex=True,
         sharey=True,
     )
-    norm = colour_scale(np.concatenate([panel.value.ravel() for panel in panels]))
     counts = Counter[State]()
     cell_count = sum(panel.value.size for panel in panels)
     write = cell_count <= MAX_CELLS_WRITTEN and page.style == "screen"

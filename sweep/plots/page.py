@@ -67,26 +67,46 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
         },
     },
 }
+MM_PER_INCH = 25.4
+MIN_WIDTH = 30.0  # mm
+MAX_WIDTH = 1000.0  # mm
 #: Widths of one and of two columns [inch], and height of a panel over its width.
 WIDTHS = {"screen": (7.2, 10.0), "paper": (3.46, 7.09)}  # 88 and 180 mm
 
 
 @dataclass
 class Page:
-    """A style, and notes on the choices that a figure made by itself.
+    """A style, what a person has chosen for a figure, and notes on what it chose by itself.
+
+    Attributes
+    ----------
+    style : {"screen", "paper"}
+        Size and fonts.
+    notes : list of str
+        Receives a line for each choice that was made automatically.
+    heading : str or None
+        Title in place of its own; None for that, which a figure for a paper has as a note.
+    width : float or None
+        mm, width of the figure; None for that of its style.
 
     Raises
     ------
     StoreError
-        There is no such style.
+        There is no such style, or no such width.
     """
 
     style: str
     notes: list[str]
+    heading: str | None = None
+    width: float | None = None
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
             raise StoreError(f"there is no style {self.style!r}; there are {', '.join(STYLES)}")
+        if self.width is not None and not MIN_WIDTH <= self.width <= MAX_WIDTH:
+            raise StoreError(
+                f"width = {self.width:g}: a figure is {MIN_WIDTH:g} to {MAX_WIDTH:g} mm wide"
+            )
 
     def context(self) -> AbstractContextManager[None]:
         """Return the context in which figures are drawn and written."""
@@ -125,6 +145,10 @@ class Page:
         narrow_width, wide_width = WIDTHS[self.style]
         width = wide_width if wide or columns > 1 else narrow_width
         panel_width = narrow_width if columns == 1 else width / columns
+        if self.width is not None:
+            chosen_width = self.width / MM_PER_INCH
+            panel_width *= chosen_width / width
+            width = chosen_width
         figure = Figure(figsize=(width, rows * height * panel_width), layout="constrained")
         axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **subplot_options)
         return figure, axes
@@ -147,6 +171,9 @@ class Page:
     def title(self, figure: Figure, heading: str, *lines: str) -> None:
         """Write a title that names the quantity, then the fixed parameters and the source.
 
+        A person's own title stands alone. A figure for a paper has none, for it has a caption: the
+        title becomes a note.
+
         Parameters
         ----------
         figure : matplotlib.figure.Figure
@@ -156,6 +183,15 @@ class Page:
         *lines : str
             Further parts, empty ones are left out.
         """
+        if self.heading is not None:
+            heading = self.heading
+            lines = ()
+        elif self.style == "paper":
+            caption = "; ".join(filter(None, [heading, *lines])).replace("\u00a0", " ")
+            self.notes.append(f"for the caption: {caption}")
+            return
+        if not heading:
+            return
         size = float(mpl.rcParams["font.size"])
         letters = int(_line_letters(figure))
         details = "; ".join(line for line in lines if line).replace(" = ", "\u00a0=\u00a0")
@@ -202,15 +238,36 @@ def plain(value: Any) -> str:
     return text.replace("$", r"\$")
 
 
-def colour_scale(values: NDArray[Any]) -> Normalize:
-    """Return a colour scale that suits the values."""
+def colour_scale(
+    values: NDArray[Any], least: float | None = None, greatest: float | None = None
+) -> Normalize:
+    """Return a colour scale that suits the values.
+
+    Parameters
+    ----------
+    values : array
+        What is to be shown.
+    least, greatest : float or None
+        Ends of the scale; None for those of the values.
+
+    Raises
+    ------
+    StoreError
+        The ends are not in order, or a logarithmic scale would begin at zero or below.
+    """
     finite = values[np.isfinite(values)]
-    if is_logarithmic(values):
-        positive = finite[finite > 0.0]
-        return LogNorm(positive.min(), positive.max())
-    if not finite.size:
-        return Normalize(0.0, 1.0)
-    return Normalize(finite.min(), finite.max())
+    is_log = is_logarithmic(values)
+    if is_log:
+        finite = finite[finite > 0.0]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    low = low if least is None else least
+    high = high if greatest is None else greatest
+    has_limits = least is not None or greatest is not None
+    if has_limits and not low < high:
+        raise StoreError(f"the colours would go from {low:g} to {high:g}; give vmin below vmax")
+    if is_log and low <= 0.0:
+        raise StoreError(f"vmin = {low:g}: the colours are logarithmic and begin above zero")
+    return LogNorm(low, high) if is_log else Normalize(low, high)
 
 
 def is_bright(share: float) -> bool:

@@ -109,7 +109,7 @@ def test_a_simulated_cluster_does_all_blocks() -> None:
 @pytest.mark.parametrize("name", ["performance.md", "scale.md", "stores.md"])
 def test_pages_hold_a_table_at_every_place_for_one(name: str) -> None:
     places = re.findall(
-        r"<!-- (.+?): python -m (tests\.benchmarks\.\w+).*? -->\n(.*?)<!-- end -->",
+        r"<!-- ([^:\n]+): python -m (tests\.benchmarks\.\w+).*? -->\n(.*?)<!-- end -->",
         (DOCS / name).read_text(encoding="utf-8"),
         re.DOTALL,
     )

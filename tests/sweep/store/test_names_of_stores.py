@@ -49,7 +49,7 @@ COMMANDS: dict[str, tuple[list[str], int]] = {
     "summary": (["STORE"], 0),
     "watch": (["STORE"], 0),
 }
-APART = {"browse", "submit"}  # which need a server, or a cluster
+APART = {"browse", "submit", "plan"}  # which need a server, or a cluster, or measure a time
 
 
 @pytest.fixture
