@@ -236,6 +236,13 @@ def test_a_run_in_which_nothing_ever_is_unbound_goes_on_and_says_so() -> None:
     assert "note: the loss rate was never above numerics.mass_loss_rate_stop_Mmars_s" in text
 
 
+def test_the_classic_scheme_goes_on_where_nothing_ever_is_unbound(shipped: Shipped) -> None:
+    never = {"scheme": "imex_bdf1", "t_end_orbits": 1.0, "stop_on_blowout_below_smin": True}
+    cold = {"temperature.T0": 2200.0, "collisions.enabled": False}
+    config = shipped("melt_simple", {**ON, "numerics": never, **cold})
+    assert run_zero_d(config).stop_reason is StopReason.T_END_ORBITS
+
+
 def test_s_blow_that_falls_to_nothing_stops_the_run(shipped: Shipped) -> None:
     """The window of unbound sizes closes above 0.1 um: s_blow is then 0 at once."""
     stop = {"numerics": {"t_end_years": 0.5, "stop_on_blowout_below_smin": True}}

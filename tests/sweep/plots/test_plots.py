@@ -208,6 +208,11 @@ def test_sensitivity_says_the_middle_and_what_is_missing(
     span = np.ptp(values) / 1e-15  # M_Mars
     assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(span, rel=1e-6)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["T0"]
+    middle = values[
+        Store.open(finished).column("T0")[Store.open(finished).column("ring") == 1] == 3000
+    ]
+    (line,) = [line for line in axes.lines if np.ptp(line.get_xdata()) == 0.0]
+    assert line.get_xdata()[0] == pytest.approx(middle[0] / 1e-15, rel=1e-6)
 
 
 def test_cache_and_convergence_show_the_numbers_of_the_store(mixed: Path, tmp_path: Path) -> None:
