@@ -12,6 +12,9 @@ from click.testing import CliRunner, Result
 from marsdisk.accuracy.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
 from marsdisk.accuracy.extrapolation import extrapolated_error
 from marsdisk.cli import main
+from marsdisk.config import load_config
+from marsdisk.report.result import write_result
+from marsdisk.zero_d import run_zero_d
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MONTH = ("--set", "numerics.t_end_years=0.1")
@@ -198,3 +201,12 @@ def test_bad_input_is_exit_code_2_with_a_message(words: tuple[str, ...], message
     assert done.exit_code == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_from_python_a_result_is_written_over_an_older_one(tmp_path: Path) -> None:
+    result = run_zero_d(
+        load_config(CONFIGS / "mars_0d_melt_simple.yaml", {"numerics.t_end_years": 0.001})
+    )
+    for _ in range(2):
+        write_result(result, tmp_path / "run.csv")
+    assert (tmp_path / "run.csv").read_text(encoding="utf-8").startswith("t [s],")

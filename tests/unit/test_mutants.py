@@ -66,7 +66,9 @@ def test_an_edit_of_a_module_leaves_the_flips_of_others(tmp_path: Path) -> None:
 def test_the_tests_of_a_module_are_those_named_like_it_and_then_those_that_import_it() -> None:
     imports = Imports(ROOT)
     assert imports.tests_of("marsdisk/physics/energy.py")[0] == "tests/physics/test_energy.py"
-    assert imports.tests_of("sweep/plots/heatmap.py")[0] == "tests/sweep/plots/test_figure_options.py"
+    assert (
+        imports.tests_of("sweep/plots/heatmap.py")[0] == "tests/sweep/plots/test_figure_options.py"
+    )
     assert imports.tests_of("sweep/running/driver.py")[0] == "tests/cluster/test_window.py"
     assert all(imports.tests_of(module) for module in imports.modules)
 

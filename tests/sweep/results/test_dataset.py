@@ -152,3 +152,11 @@ def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: 
     assert f"{head}<th>values</th><th>meaning</th>" in parameters
     assert f"{head}<th>range</th><th>meaning</th>" in arrays
     assert "T0" in sweep.open_store(mixed, chunks={}).sweep._repr_html_()
+
+
+def test_an_axis_with_null_has_nan_there_and_the_numbers_as_they_are(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, axes={"optical_depth.tau_stop": [None, 2.3, 3.0]})
+    run_here(file, tmp_path / "s.zarr")
+    grid = sweep.open_store(tmp_path / "s.zarr").sweep.grid()
+    np.testing.assert_array_equal(grid.tau_stop.values, [2.3, 3.0, np.nan])
+    assert (grid.status.values == 1).all()
