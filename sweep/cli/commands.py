@@ -293,8 +293,7 @@ def status(store: "Location | None", *, as_json: bool) -> None:
     notes = Notes.of(opened)
     beat = heartbeat(store)
     if as_json:
-        counts_of_notes = {note.label: count for note, count in notes.counts.items()}
-        report = {**vars(counts), "pending": counts.pending, "notes": counts_of_notes}
+        report = {**vars(counts), "pending": counts.pending, "notes": notes.counts_by_label}
         if beat and counts.is_open:
             report["driver"] = beat.model_dump(exclude_unset=True)
         print_whole(json.dumps(report))

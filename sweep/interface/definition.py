@@ -72,10 +72,7 @@ class Sweep:
         return f"sweep {spec.name} of {spec.base}"
 
     def _lines(self) -> list[str]:
-        lines = []
-        for axis in self.definition.axes:
-            points = "1 point" if len(axis.points) == 1 else f"{len(axis.points)} points"
-            lines.append(f"axis {axis.name}: {points}, {axis.ends}")
+        lines = [axis.summary for axis in self.definition.axes]
         included = len(self.definition.spec.include)
         if included:
             lines.append(f"include: {included}")

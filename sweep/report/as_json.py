@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.json_values import for_json
-from ..results.columns import EXECUTION, RESULTS, RESULTS_IN_TABLES, Columns
+from ..results.columns import EXECUTION, RESULTS, Columns, columns_to_show
 from ..results.compare import Comparison
 from ..results.judge import judge
 from ..results.judged_columns import Results
@@ -38,9 +38,7 @@ def runs_as_json(
         Maximum number of runs shown.
     """
     store = columns.store
-    if names is None:
-        names = [*store.parameters, *RESULTS_IN_TABLES]
-    names = [name for name in map(store.name_of, names) if name != "run"]
+    names = columns_to_show(store, names)
     shown = runs[:rows]
     values = {name: columns[name][shown].tolist() for name in names}
     return {
@@ -51,7 +49,7 @@ def runs_as_json(
             for_json({"run": run, **{name: column[i] for name, column in values.items()}})
             for i, run in enumerate(shown.tolist())
         ],
-        "notes": _notes(store, shown),
+        "notes": Notes.of(store, shown).counts_by_label,
     }
 
 
@@ -69,7 +67,7 @@ def run_as_json(store: Store, run: int) -> dict[str, Any]:
             name: for_json(_with_unit(store, columns, name, run)) for name in store.parameters
         },
         "results": {name: for_json(_with_unit(store, columns, name, run)) for name in results},
-        "notes": _notes(store, np.array([run])),
+        "notes": Notes.of(store, np.array([run])).counts_by_label,
         "command": repetition.command,
         "changes": list(repetition.changes),
         "config": recorded.config(run).model_dump(mode="json"),
@@ -97,6 +95,8 @@ def comparison_as_json(comparison: Comparison, a: Store, b: Store, rtol: float) 
         "solver_statistics": comparison.numerics,
         "arrays_within_rtol": comparison.within,
         "not_compared": comparison.not_compared,
+        "notes_of_a": Notes.of(a).counts_by_label,
+        "notes_of_b": Notes.of(b).counts_by_label,
         "why": comparison.why,
     }
 
@@ -116,15 +116,10 @@ def ending_as_json(
         "pending": counts.pending,
         "run_now": tally.finished,
         "seconds": tally.seconds if tally.runs else 0.0,
-        "notes": _notes(store, None),
+        "notes": Notes.of(store).counts_by_label,
         "expectations": expectations_as_json(judgements),
         "exit_code": exit_code,
     }
-
-
-def _notes(store: Store, runs: NDArray[np.int64] | None) -> dict[str, int]:
-    """Return the number of runs that have each note."""
-    return {note.label: count for note, count in Notes.of(store, runs).counts.items()}
 
 
 def _with_unit(store: Store, columns: Columns, name: str, run: int) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class Preview:
         plan = self.plan
         spec = plan.sweep.spec
         for axis in plan.sweep.axes:
-            yield f"axis {axis.name}: {counted(len(axis.points), 'point')}, {axis.ends}"
+            yield axis.summary
         yield (
             f"{counted(plan.count, 'run')}{self._cases_in_words()} in"
             f" {counted(len(plan.blocks), 'block')} of up to {plan.block_size}"

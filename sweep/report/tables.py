@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..common.errors import StoreError
 from ..common.text import counted, text
-from ..results.columns import RESULTS_IN_TABLES, Columns
+from ..results.columns import Columns, columns_to_show
 from ..results.notes import Notes
 from ..results.quantity import Quantity, quantities_together, remark_on_units
 from ..store.store import Store
@@ -55,12 +55,10 @@ def runs_table(
         A name is empty, or no column of the store.
     """
     is_chosen = names is not None
-    if names is None:
-        names = [*columns.store.parameters, *RESULTS_IN_TABLES]
+    names = columns_to_show(columns.store, names)
     if not rows or not all(names):
         raise StoreError("the name of a column is empty; write --columns T0,M_loss")
     shown = runs[:rows]
-    names = [name for name in dict.fromkeys(map(columns.store.name_of, names)) if name != "run"]
     # of all chosen runs, so that --rows changes no unit
     values = {name: columns[name][runs] for name in names}
     quantities = quantities_together(columns.store, values)

@@ -270,6 +270,26 @@ def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:
     return np.asarray(values == label, dtype=bool)
 
 
+def columns_to_show(store: Store, names: Sequence[str] | None) -> list[str]:
+    """Return the columns of a table of runs, by their names in the store.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    names : sequence of str or None
+        Columns by name or configuration key; None for the parameters and the main results.
+
+    Returns
+    -------
+    list of str
+        Each once, without ``run``, which every table begins with.
+    """
+    if names is None:
+        names = [*store.parameters, *RESULTS_IN_TABLES]
+    return [name for name in dict.fromkeys(map(store.name_of, names)) if name != "run"]
+
+
 def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> NDArray[np.int64]:
     """Return runs sorted by a column; runs without a value come last.
 

@@ -98,6 +98,11 @@ class Notes:
         return {note: count for note, count in counts.items() if count}
 
     @property
+    def counts_by_label(self) -> dict[str, int]:
+        """The same by the label of each note, as JSON has them."""
+        return {note.label: count for note, count in self.counts.items()}
+
+    @property
     def noted(self) -> Array:
         """Rows of the runs with a note."""
         noted: Array = self.runs[self.flags != 0]

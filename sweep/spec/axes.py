@@ -14,7 +14,7 @@ from marsdisk.config import RunConfig
 from marsdisk.config.keys import config_keys
 
 from ..common.floats import DIGITS, identity, is_number, rounded, same
-from ..common.text import listed
+from ..common.text import counted, listed
 from ..store import layout
 
 Overrides = dict[str, Any]
@@ -69,6 +69,11 @@ class Axis:
         if {*RING} <= first.keys() & last.keys():
             return f"r = {first[RING[0]]:g} to {last[RING[1]]:g} R_M"
         return f"{self.labels[0]} to {self.labels[-1]}"
+
+    @property
+    def summary(self) -> str:
+        """Its name, the number of its points, and their ends."""
+        return f"axis {self.name}: {counted(len(self.points), 'point')}, {self.ends}"
 
     @property
     def keys(self) -> tuple[str, ...]:
