@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from .location import DESCRIPTION_BYTES, FILE_BYTES, Location
 from .naming import folder_behind, refuse_name
 
 if TYPE_CHECKING:
-    import zarr
     from zarr.storage import LocalStore
 
 
@@ -68,15 +67,15 @@ class Folder(Location):
 
         return LocalStore(self.path)
 
-    @contextmanager
-    def making(self) -> Iterator["zarr.Group"]:
-        """Yield an empty group in a folder of another name, and rename it when the context ends."""
-        import zarr
-
+    def create(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write the files to a folder of another name, and rename it."""
         unfinished = self.note_path(f"making-{unique_mark()}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            yield zarr.open_group(unfinished, mode="w", zarr_format=3)
+            unfinished.mkdir(parents=True)
+            for key, content in files:
+                file = unfinished / key
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
             unfinished.rename(self.path)
         except BaseException:
             # also where a signal ends it: half a store is of no use to anybody
@@ -153,15 +152,16 @@ class Folder(Location):
         store.
         """
         mark = unique_mark()
+        folder = self.path
         partial: dict[str, Path] = {}
         try:
             for key, content in chunks.items():
-                self._make_folders_of(key)
-                partial[key] = self.path / f"{key}.{mark}.partial"
+                self._make_folders_of(folder, key)
+                partial[key] = folder / f"{key}.{mark}.partial"
                 partial[key].write_bytes(content)
             await guard.refuse_late()
             for key in sorted(chunks, key=lambda key: key.startswith(record)):
-                put_in_place(partial[key], self.path / key)
+                put_in_place(partial[key], folder / key)
         except FileNotFoundError as error:
             await guard.refuse_other_store()
             raise LateBlockError("the store was changed while the block was written") from error
@@ -169,11 +169,12 @@ class Folder(Location):
             for path in partial.values():
                 path.unlink(missing_ok=True)
 
-    def _make_folders_of(self, key: str) -> None:
+    @staticmethod
+    def _make_folders_of(root: Path, key: str) -> None:
         """Make the folders of a chunk, but not that of its array, which must exist."""
-        refuse_detour(self.path, key)
+        refuse_detour(root, key)
         array, *names, _ = key.split("/")
-        folder = self.path / array
+        folder = root / array
         for name in names:
             folder /= name
             folder.mkdir(exist_ok=True)

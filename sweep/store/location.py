@@ -3,13 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..common.errors import StoreError
 from .fence import Guard
-
-if TYPE_CHECKING:
-    pass
 
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
 DESCRIPTION_BYTES = 64 * 2**20  #: at most, in a description that this program has written
@@ -73,8 +70,8 @@ class Location(ABC):
         """Return the store that Zarr opens."""
 
     @abstractmethod
-    def making(self) -> Any:
-        """Yield an empty group to fill; when the context ends it is here in full, or not at all."""
+    def create(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Make a store of files, by their keys: it is there in full, or not at all."""
 
     @abstractmethod
     def descriptions(self) -> dict[str, bytes]:

@@ -8,10 +8,10 @@ read and compared.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from marsdisk.common.url_secrets import hide_secrets
 from marsdisk.io.zarr_folder import DESCRIPTION, note_name
@@ -25,9 +25,6 @@ from .location import DESCRIPTION_BYTES, OBJECT_SCHEMES, Location
 from .object_client import client, client_store
 from .patience import SHARE_OF_A_BLOCK, Patience, configured_patience
 from .url_secrets import refuse_secrets
-
-if TYPE_CHECKING:
-    import zarr
 
 T = TypeVar("T")
 MAKING = "making"  # the note that a store is being created
@@ -158,28 +155,20 @@ class Objects(Location):
 
         return PatientObjectStore(self.inside, self._patience)
 
-    @contextmanager
-    def making(self) -> Iterator["zarr.Group"]:
-        """Yield an empty group in memory, and write its objects when the context ends.
-
-        The description of the group, which makes them a store, is written last.
+    def create(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write the objects, last of all the description of the group, which makes them a store.
 
         Raises
         ------
         StoreError
             Somebody else has created a store here meanwhile.
         """
-        import zarr
-        import zarr.storage
-
-        in_memory: dict[str, Any] = {}
-        yield zarr.open_group(zarr.storage.MemoryStore(in_memory), mode="w", zarr_format=3)
+        contents = dict(files)
+        root = contents.pop(DESCRIPTION)
         note = f"a store is being made here by {unique_mark()}\n".encode()
         if not self.note_create(MAKING, note):
             # another process that was creating a store here was interrupted
             self.delete([key for key, _ in self.listing()])
-        contents = {key: value.to_bytes() for key, value in in_memory.items()}
-        root = contents.pop(DESCRIPTION)
         _gather_outside(lambda: [self._put(key, value) for key, value in contents.items()])
         if not self._put_if(self.inside, DESCRIPTION, root, "create"):
             problem = "somebody else has created a store here meanwhile"
