@@ -9,19 +9,19 @@ from typing import Any
 import click
 
 from ..common.exit_codes import OK, SOME_FAILED
+from .logs import message
 from .options import force_option, set_option
-from .program import command, compile_kernels, debug_group, print_whole, set_up_logging
+from .program import command, compile_kernels, print_whole, program
 
 CONFIG = click.argument("config", type=click.Path(path_type=Path))
 
 
-@debug_group(
+@program(
     "One run of the dust disk inside Mars' Roche limit. Start with: marsdisk run"
     " builtin:mars_0d_melt"
 )
-def main(*, debug: bool) -> None:
-    """Set up logging and interruption for every command."""
-    set_up_logging(debug)
+def main() -> None:
+    """Set up interruption for every command."""
     # An interruption cannot damage anything, so the default handler may end the process at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -51,16 +51,16 @@ def run(config: Path, overrides: dict[str, Any], out: str | None, *, force: bool
 
     run_config = load_config(config, overrides)
     if out is None:
-        compile_kernels(click.echo)
+        compile_kernels(message)
         print_result(run_zero_d(run_config))
         return
     file = OutFile.from_name(out, RESULT_FORMATS, unnamed="csv", force=force)
     with file.messages():
-        compile_kernels(click.echo)
+        compile_kernels(message)
         result = run_zero_d(run_config)
         print_result(result)
         write_result(result, file)
-        click.echo(f"written to {file}")
+        message(f"written to {file}")
 
 
 @main.command()
@@ -139,7 +139,7 @@ def check(
 
     run_config = load_config(config, overrides)
     if not as_json:
-        compile_kernels(click.echo)
+        compile_kernels(message)
     convergence = check_run(
         run_config, time_limit=time_limit or TIME_LIMIT, bins_limit=bins_limit or BINS_LIMIT
     )
@@ -185,7 +185,7 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, *, as_json: boo
     if as_json:
         ensure_compiled()
     else:
-        compile_kernels(click.echo)
+        compile_kernels(message)
     step_profile = profile_step(run_config, steps)
     if as_json:
         print_whole(json.dumps(profile_record(step_profile)))

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from ..common.exit_codes import BAD_INPUT
+from ..common.logs import MESSAGES
 from ..common.text import printable
+from .logs import Output, output_options, start_logging
 
 if TYPE_CHECKING:
     from ..common.errors import ConfigError
@@ -38,7 +40,6 @@ def print_whole(text: str) -> None:
         out.write(f"{text}\n".encode())
 
 
-DEBUG_HELP = "Show tracebacks and one log line per run."
 MAX_SUMMARY = 200  # characters of a command's summary
 
 
@@ -117,8 +118,9 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
             " again with --debug and report what it prints."
         )
         trace = traceback.format_exc()
-    if context.find_root().params.get("debug"):
+    if Output.of(context).debug:
         click.echo(trace, err=True)
+    MESSAGES.error(f"{trace}{message}" if Output.of(context).debug else message)
     click.echo(f"error: {printable(message)}", err=True)
     sys.exit(BAD_INPUT)
 
@@ -136,36 +138,27 @@ def _with_file(error: "ConfigError", parameters: Mapping[str, Any]) -> "ConfigEr
     return with_lines(error, located(file), parameters.get("overrides") or ())
 
 
-def _switch_on_debugging(context: click.Context, _parameter: click.Parameter, given: bool) -> None:  # noqa: FBT001 - click passes it by position
-    """Do what --debug before the command does."""
-    if given:
-        context.find_root().params["debug"] = True
-        set_up_logging(True)
-
-
 def command(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate the function of a click command, so that it reports errors as :func:`reporting`.
 
-    It also takes --debug behind its name.
+    It also takes the options of :class:`Output` behind its name.
     """
 
     @functools.wraps(function)
     def run_and_report(*args: P.args, **kwargs: P.kwargs) -> R:
-        return reporting(click.get_current_context(), lambda: function(*args, **kwargs))
+        context = click.get_current_context()
+        reporting(context, lambda: start_logging(context))
+        return reporting(context, lambda: function(*args, **kwargs))
 
-    debug = click.option(
-        "--debug",
-        is_flag=True,
-        expose_value=False,
-        callback=_switch_on_debugging,
-        help=DEBUG_HELP,
-    )
-    decorated: Callable[P, R] = debug(run_and_report)
+    decorated: Callable[P, R] = output_options(run_and_report)
     return decorated
 
 
-def debug_group(description: str) -> Callable[[Callable[..., None]], click.Group]:
-    """Return a decorator that makes a command group with --debug and --version."""
+def program(description: str) -> Callable[[Callable[..., None]], click.Group]:
+    """Return a decorator that makes a program: a group of commands with a version.
+
+    It also takes the options of :class:`Output`, before the name of a command.
+    """
 
     def decorate(function: Callable[..., None]) -> click.Group:
         group = click.group(
@@ -174,7 +167,7 @@ def debug_group(description: str) -> Callable[[Callable[..., None]], click.Group
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
         )(function)
         group = click.version_option(package_name="marsdisk", message="%(prog)s %(version)s")(group)
-        return click.option("--debug", is_flag=True, help=DEBUG_HELP)(group)
+        return output_options(group)  # type: ignore[return-value] # click returns what it was given
 
     return decorate
 
@@ -187,13 +180,3 @@ def compile_kernels(say: Callable[[str], None]) -> None:
     if not any(compiled_folder().rglob("*.nbc")):
         say("compiling the kernels, once for each version of the model; about half a minute")
     ensure_compiled()
-
-
-# sweep.cli.commands passes it by position
-def set_up_logging(debug: bool) -> None:  # noqa: FBT001
-    """Write log records of this project to standard error: all with --debug, else warnings."""
-    import logging
-
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    for name in ("marsdisk", "sweep"):
-        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.WARNING)

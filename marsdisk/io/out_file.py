@@ -29,6 +29,7 @@ STANDARD_OUTPUT = "-"
 ENDINGS = {
     "csv": (".csv",),
     "json": (".json",),
+    "log": (".log", ".txt"),
     "markdown": (".md", ".markdown"),
     "netcdf": (".nc", ".nc4", ".cdf"),
     "npz": (".npz",),
@@ -39,7 +40,7 @@ ENDINGS = {
     "yaml": (".yaml", ".yml"),
 }
 #: Formats that are written from beginning to end; others seek back in the file.
-TEXTS = ("csv", "json", "markdown", "yaml")
+TEXTS = ("csv", "json", "log", "markdown", "yaml")
 PICTURES = ("png", "svg", "pdf")
 MAX_LINKS = 40  # in a chain of links, as many as the system follows
 MAX_NAME_LENGTH = 100  # characters of a sweep's name in a file name

@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def terminal(*, is_for_messages: bool = False) -> "Console":
+def terminal(*, is_for_messages: bool = False, is_quiet: bool = False) -> "Console":
     """Return a console as wide as the terminal, or 200 columns wide in a file or a pipe.
 
     Parameters
     ----------
     is_for_messages : bool
         Whether it is standard error, where standard output is for a program.
+    is_quiet : bool
+        Whether it shows nothing.
     """
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
@@ -35,6 +37,7 @@ def terminal(*, is_for_messages: bool = False) -> "Console":
     return Terminal(
         width=None if stream.isatty() else 200,
         stderr=is_for_messages,
+        quiet=is_quiet,
         highlight=False,
         markup=False,  # units stand in brackets, which would be taken for styles
         force_jupyter=False,  # each line would be an output of its own

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from marsdisk.cli.logs import message
 from marsdisk.cli.options import set_option
 from marsdisk.cli.program import command, print_whole
 from marsdisk.common.errors import ConfigError
@@ -214,14 +215,14 @@ def submit(
     location = store or default_location(sweep.spec.name)
     request_id = hand_over(sweep, location, target)
     if request_id is None:
-        click.echo(f"{location}: everything is committed already; nothing was submitted")
+        message(f"{location}: everything is committed already; nothing was submitted")
         return
     click.echo(
         f"submitted {sweep.spec.name}, id {request_id}, to {target.address}; this machine is not"
         " needed any more"
     )
     commands = [str(Command.sweep(verb, location)) for verb in ("watch", "status", "cancel")]
-    click.echo(f"next: {', '.join(commands)}")
+    message(f"next: {', '.join(commands)}")
 
 
 @click.command()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marsdisk.cli.logs import is_quiet, message
 from marsdisk.cli.options import set_option
-from marsdisk.cli.program import command, debug_group, print_whole, set_up_logging
+from marsdisk.cli.program import command, print_whole, program
 from marsdisk.common.exit_codes import INTERRUPTED, OK, SOME_FAILED
 from marsdisk.common.text import printable
 from marsdisk.report.terminal import terminal
@@ -23,19 +24,20 @@ from .stores import list_command, list_stores
 from .sweep_file import SWEEP_FILE
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..running.progress import Allowance, Tally
     from ..spec.file import Sweep
     from ..store.location import Location
     from ..workers.profiles import Source
 
 
-@debug_group(
+@program(
     "Parameter sweeps of the Mars disk. Start with: sweep run builtin:temperature_supply, or with a"
     " file of your own: sweep init"
 )
-def main(*, debug: bool) -> None:
-    """Set up logging for the commands."""
-    set_up_logging(debug)
+def main() -> None:
+    """Do nothing before the commands."""
 
 
 class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
@@ -100,18 +102,38 @@ def _run(
     from ..report.ending import interrupted, too_many_failed
     from ..running.session import run_sweep
 
-    console = terminal(is_for_messages=as_json)
+    console = terminal(is_for_messages=as_json, is_quiet=is_quiet())
     try:
         _, tally = run_sweep(
             sweep, store, workers=workers, console=console, dashboard_page=dashboard_page, **options
         )
     except (Interrupted, KeyboardInterrupt):
-        interrupted(store, command_line, console)
+        interrupted(store, command_line, _console_of_problems(as_json=as_json))
         sys.exit(INTERRUPTED)
     except TooManyFailures as stopped:
-        too_many_failed(store, stopped, sweep, command_line, console)
+        problems = _console_of_problems(as_json=as_json)
+        too_many_failed(store, stopped, sweep, command_line, problems)
         sys.exit(SOME_FAILED)
     _end(sweep, store, tally, as_json=as_json)
+
+
+def _console_of_problems(*, as_json: bool) -> "Console":
+    """Return the console for how a sweep ends: with --quiet only problems are shown at all."""
+    return terminal(is_for_messages=as_json or is_quiet())
+
+
+def _finish(sweep: "Sweep", store: "Location", tally: "Tally", *, as_json: bool) -> int:
+    """Print how a sweep has ended, with --quiet only if it has not ended well; return the code."""
+    from ..report.ending import finish
+
+    console = _console_of_problems(as_json=as_json)
+    if not is_quiet():
+        return finish(store, sweep, tally, console)
+    with console.capture() as captured:
+        code = finish(store, sweep, tally, console)
+    if code != OK:
+        click.echo(captured.get(), err=True, nl=False)
+    return code
 
 
 def _end(sweep: "Sweep", store: "Location", tally: "Tally", *, as_json: bool) -> None:
@@ -119,9 +141,8 @@ def _end(sweep: "Sweep", store: "Location", tally: "Tally", *, as_json: bool) ->
     import json
 
     from ..report.as_json import ending_as_json
-    from ..report.ending import finish
 
-    code = finish(store, sweep, tally, terminal(is_for_messages=as_json))
+    code = _finish(sweep, store, tally, as_json=as_json)
     if as_json:
         print_whole(json.dumps(ending_as_json(store, sweep, tally, code)))
     sys.exit(code)
@@ -222,7 +243,7 @@ def resume(
             raise
         problems = printable("; ".join(error.problems))
         note = f"note: all runs are complete; no further runs would be possible: {problems}"
-        click.echo(note, err=as_json)
+        message(note, err=as_json)
         _end(sweep, store, Tally(0), as_json=as_json)
 
 
@@ -253,7 +274,7 @@ def plan(file: Path, *, store: "Location | None", overrides: dict[str, Any], as_
 
     console = terminal()
     drawn_up = make_plan(load_sweep(file, overrides), usable_cores())
-    preview = Preview.of(drawn_up, lambda line: click.echo(line, err=as_json))
+    preview = Preview.of(drawn_up, lambda line: message(line, err=as_json))
     if store is None:
         store = default_location(drawn_up.sweep.spec.name)
     if as_json:
@@ -310,9 +331,9 @@ def status(store: "Location | None", *, as_json: bool) -> None:
     if beat and counts.is_open:
         click.echo(printable(driver_line(beat)))
     if beat.state == RUNNING:
-        click.echo(f"follow it with: {Command.sweep('watch', store)}")
+        message(f"follow it with: {Command.sweep('watch', store)}")
     elif counts.is_open:
-        click.echo(f"resume with: {Command.sweep('resume', store)}")
+        message(f"resume with: {Command.sweep('resume', store)}")
 
 
 @main.command()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marsdisk.cli.logs import message, output_options
 from marsdisk.cli.program import command, print_whole
 from marsdisk.report.terminal import terminal
 
@@ -104,7 +105,8 @@ def expect(store: "Location", *, file: Path | None, as_json: bool) -> None:
 @STORE
 @click.option("--checks", "file", type=click.Path(path_type=Path))
 @AS_JSON
+@output_options
 def checks(**options: Any) -> None:
     """Do what sweep expect does, under the name that it had."""
-    click.echo("note: sweep checks is now sweep expect, and its --checks is --file", err=True)
+    message("note: sweep checks is now sweep expect, and its --checks is --file", err=True)
     click.get_current_context().invoke(expect, **options)

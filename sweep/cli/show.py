@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marsdisk.cli.logs import message
 from marsdisk.cli.options import force_option
 from marsdisk.cli.program import command, print_whole
 from marsdisk.common.exit_codes import OK, SOME_FAILED
@@ -214,7 +215,7 @@ def plot(
         save(figure, file, style=style)
         for note in dict.fromkeys(notes):
             click.echo(f"note: {note}")
-        click.echo(f"written to {file}")
+        message(f"written to {file}")
 
 
 @click.command()
@@ -333,7 +334,7 @@ def export(
     with file.messages():
         for line in Notes.of(opened, extract.runs).lines:
             click.echo(f"note: {line}")
-        click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {file}")
+        message(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {file}")
 
 
 @click.command()
@@ -379,7 +380,7 @@ def card(store: "Location", run: str, *, out: str | None, force: bool, as_json: 
     with file.writing() as stream:
         stream.write(content.encode())
     with file.messages():
-        click.echo(f"written to {file}")
+        message(f"written to {file}")
 
 
 LOOK = [show, plot, compare, export, card]

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from marsdisk.cli.logs import message
 from marsdisk.cli.options import assignments, force_option
 from marsdisk.cli.program import command, print_whole
 from marsdisk.report.terminal import terminal
@@ -56,7 +57,7 @@ def init(file: Path, base: str | None, axes: dict[str, Any], *, force: bool) -> 
     with out.writing() as stream:
         stream.write(content.encode())
     with out.messages():
-        click.echo(f"written to {out}; next: {Command.sweep('plan', file)}")
+        message(f"written to {out}; next: {Command.sweep('plan', file)}")
 
 
 @click.command("reference")

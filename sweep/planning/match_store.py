@@ -201,7 +201,9 @@ def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:
                 yield from _differences(recorded_item, planned_item, f"{path}[{index}]")
                 break
     else:
-        yield f"{path}: the store has {shown(recorded)}, now it is {shown(planned)}"
+        there = "nothing" if recorded is None else shown(recorded)
+        here = "nothing" if planned is None else shown(planned)
+        yield f"{path}: the store has {there}, now it is {here}"
 
 
 def _is_long(*values: Any) -> bool:

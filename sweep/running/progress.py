@@ -1,5 +1,6 @@
 """Show the progress of a sweep: a live bar on a terminal, plain lines elsewhere."""
 
+import logging
 import math
 import threading
 import time
@@ -19,8 +20,12 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from marsdisk.common.logs import MESSAGES
+
 if TYPE_CHECKING:
     from ..workers.block import Receipt
+
+logger = logging.getLogger(__name__)
 
 MAX_MESSAGES_KEPT = 100
 SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal
@@ -28,6 +33,7 @@ SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal
 
 def say(console: Console, text: str) -> None:
     """Print a text unchanged: without markup, and without line breaks that would split commands."""
+    MESSAGES.info(text)
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -235,6 +241,10 @@ class Reporter:
         Plain lines appear every two seconds at most, and always after the last block.
         """
         self.tally.add(receipt)
+        logger.info(
+            "block %d: %d runs done, %d failed, in %.2f s by %s",
+            *(receipt.index, receipt.done, receipt.failed, receipt.seconds, receipt.worker),
+        )
         self._judge()
         if self._on_progress is not None:
             self._on_progress(self.tally)

@@ -224,7 +224,7 @@ def test_another_choice_of_runs_is_refused_and_other_limits_are_not(
     ):
         run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, accuracy={"fraction": 1.0}), checked)
     with pytest.raises(
-        PlanChangedError, match=r"accuracy: the store has \{'fraction': 0\.4\}, now it is None"
+        PlanChangedError, match=r"accuracy: the store has \{'fraction': 0\.4\}, now it is nothing"
     ):
         run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), checked)
     run_here(

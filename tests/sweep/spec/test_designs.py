@@ -419,7 +419,7 @@ GIVEN = {"method": "sobol", "n": 4, "axes": AXES}
             "sample",
             GIVEN,
             {**GIVEN, "n": 8, "seed": 2},
-            "sample.seed: the store has None, now it is 2",
+            "sample.seed: the store has nothing, now it is 2",
         ),
     ],
 )
