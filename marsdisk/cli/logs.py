@@ -178,6 +178,9 @@ def _file_handler(output: Output) -> logging.Handler:
 
     if output.log == STANDARD_OUTPUT:
         raise OutputError("--log -: is no file; --verbose prints the log to standard error")
+    if output.log.startswith("-"):
+        cure = f"name the file first, or ./{output.log} if that is its name"
+        raise OutputError(f"--log {output.log}: is an option, not a file; {cure}")
     file = OutFile.from_name(output.log, ["log"], force=True, option="--log")
     try:
         handler = _LogFile(file.name, encoding="utf-8", errors="backslashreplace")

@@ -7,7 +7,11 @@ import click
 
 from marsdisk.cli.program import reporting
 
+from . import completion
+
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ..store.location import Location
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -27,7 +31,18 @@ class LocationParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 
         """Return the location, and report one that cannot be a store's as bad input."""
         from ..store.locate import locate
 
+        if ctx is not None and ctx.resilient_parsing:  # a shell asks what comes next
+            return locate(value)
         return reporting(ctx or click.get_current_context(), lambda: locate(value))
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click gives it by name
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> "list[CompletionItem]":
+        """Return the stores whose paths begin so."""
+        return completion.stores(incomplete)
 
 
 LOCATION = LocationParameter()
@@ -35,6 +50,7 @@ STORE = click.argument("store", type=LOCATION)
 WHERE = click.option(
     "--where",
     metavar="CONDITION",
+    shell_complete=completion.column,
     help="Only runs that meet this condition; see sweep show --help. Sums over rings take whole"
     " disks unless it names rings.",
 )

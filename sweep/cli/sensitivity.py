@@ -13,6 +13,7 @@ from marsdisk.cli.program import command, print_whole
 from marsdisk.report.terminal import terminal
 
 from ..common.json_values import for_json
+from . import completion
 from .options import AS_JSON, STORE
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ TARGET = click.option(
     default="M_loss",
     show_default=True,
     metavar="NAME",
+    shell_complete=completion.result,
     help="Result with one number per run.",
 )
-LOG = click.option(
-    "--log", is_flag=True, help="Take log10 of the target, if it varies over decades."
+LOG10 = click.option(
+    "--log10", "log", is_flag=True, help="Take log10 of the target, if it varies over decades."
 )
 
 
@@ -65,7 +67,7 @@ def _open(store: "Location", target: str, *, log: bool) -> "tuple[Store, Outcome
 @click.command()
 @STORE
 @TARGET
-@LOG
+@LOG10
 @click.option(
     "--method",
     type=click.Choice(["saltelli", "morris", "fast", "pawn"]),
@@ -109,7 +111,7 @@ def sensitivity(
     label of the other axes is analysed separately; masses are summed over rings.
 
     \b
-    sweep sensitivity results/loss.zarr --target M_loss --log --out loss.png
+    sweep sensitivity results/loss.zarr --target M_loss --log10 --out loss.png
     sweep sensitivity results/temperature_supply.zarr --target t99 --method pawn
     """  # noqa: D301 # \b tells click to keep the lines
     from marsdisk.io.out_file import PICTURES, OutFile
@@ -294,8 +296,14 @@ def _convergence_table(answer: "Answer") -> "Table":
 @click.command()
 @STORE
 @TARGET
-@LOG
-@click.option("--by", default="", metavar="NAME,NAME", help="Group by these axes or parameters.")
+@LOG10
+@click.option(
+    "--by",
+    default="",
+    metavar="NAME,NAME",
+    shell_complete=completion.parameters,
+    help="Group by these axes or parameters.",
+)
 @click.option(
     "--bins",
     type=click.IntRange(2, 50),

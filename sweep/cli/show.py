@@ -12,6 +12,7 @@ from marsdisk.common.exit_codes import OK, SOME_FAILED
 from marsdisk.common.text import printable
 from marsdisk.report.terminal import terminal
 
+from . import completion
 from .options import AS_JSON, LOCATION, STORE, WHERE
 
 if TYPE_CHECKING:
@@ -27,11 +28,17 @@ def _names(
 @click.command()
 @STORE
 @WHERE
-@click.option("--sort", metavar="NAME", help="Sort by a column; -NAME starts with the largest.")
+@click.option(
+    "--sort",
+    metavar="NAME",
+    shell_complete=completion.column,
+    help="Sort by a column; -NAME starts with the largest.",
+)
 @click.option(
     "--columns",
     metavar="NAME,NAME",
     callback=_names,
+    shell_complete=completion.columns,
     help=(
         "Scalars to show.  [default: swept parameters, status, M_loss, t99, tau_max, stop_reason,"
         " as many as fit]"
@@ -287,6 +294,7 @@ def compare(a: "Location", b: "Location", *, rtol: float, rows: int, as_json: bo
     "--columns",
     metavar="NAME,NAME",
     callback=_names,
+    shell_complete=completion.columns,
     help="Scalars to export.  [default: all; with --series the parameters and the status]",
 )
 @click.option(
@@ -339,7 +347,7 @@ def export(
 
 @click.command()
 @STORE
-@click.argument("run")
+@click.argument("run", shell_complete=completion.run)
 @click.option(
     "--out", type=click.Path(), metavar="FILE", help="Write to this file instead of printing."
 )

@@ -249,5 +249,5 @@ def remarks(result: Outcomes) -> list[str]:
         for word, count in left_out(result.state).items()
     ]
     if result.log and NO_NUMBER in result.state:
-        lines.append(f"--log needs {result.target} above 0")
+        lines.append(f"--log10 needs {result.target} above 0")
     return [*lines, *result.notes.lines]

@@ -148,6 +148,7 @@ def test_a_log_holds_the_traceback_if_asked_to_debug(tmp_path: Path) -> None:
         ("s.zarr/a.log", "belongs to the store"),
         ("a.csv", "has the ending of csv"),
         ("-", "is no file"),
+        ("--json", "is an option, not a file"),
     ],
 )
 def test_a_log_that_cannot_be_written_is_refused_before_anything_is_done(

@@ -257,10 +257,10 @@ def test_a_target_that_a_logarithm_cannot_take_is_left_out_openly(toy: Callable[
     store = toy(
         2, lambda u: float(u[0] - 0.02), design={"method": "saltelli", "n": 64, "axes": uniform(2)}
     )
-    done = ask(store, "--log", "--left-out", "0.2")
+    done = ask(store, "--log10", "--left-out", "0.2")
     assert done.exit_code == 0
     assert "cases without a finite value: left out, no value is substituted" in done.output
-    assert "--log needs M_loss above 0" in done.output
+    assert "--log10 needs M_loss above 0" in done.output
 
 
 def test_the_same_store_gives_the_same_numbers(toy: Callable[..., Path]) -> None:
