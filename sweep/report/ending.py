@@ -12,8 +12,9 @@ from ..spec.designs import drawn_by
 from ..spec.file import Sweep
 from ..store.location import Location
 from ..store.store import Store
+from .closing_lines import accuracy_lines, cache_line, failures
 from .expectations import report_expectations
-from .totals import accuracy_lines, cache_line, failures, totals
+from .totals import totals
 
 
 def finish(location: Location, sweep: Sweep, tally: Tally, console: Console) -> int:

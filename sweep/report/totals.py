@@ -1,29 +1,23 @@
-"""The end of a sweep on the terminal: totals over its axes, failures, accuracy, and speed."""
+"""The table at the end of a sweep: a result over the axes of its product."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from marsdisk.accuracy.convergence import BINS_LIMIT, TIME_LIMIT, bins_for
-from marsdisk.report.accuracy import bins_advice, percent, rounded_up, time_advice
-
-from ..common.command import Command
 from ..common.text import text
-from ..results.accuracy import ERRORS, Accuracy, Spread
-from ..results.columns import coded, runs_of
-from ..results.outcomes import GOOD, STATES, Outcomes, outcomes
+from ..results.columns import coded
+from ..results.effects import effects
+from ..results.outcomes import GOOD, MISSING, STATES, Outcomes, outcomes
 from ..results.quantity import Quantity, remark_on_units
-from ..results.rerun import RecordedRuns
-from ..running.progress import duration
+from ..spec.axes import ONE_AT_A_TIME
 from ..spec.designs import POINT
-from ..spec.file import Sweep
-from ..store import layout
 from ..store.store import Store
 
-#: Rows of the table of totals.
+#: Rows of the table.
 MAX_ROWS = 40
 #: Values of the axis that is laid out in columns.
 MAX_COLUMNS = 8
@@ -34,7 +28,8 @@ def totals(store: Store, name: str = "M_loss") -> Table | None:
     """Return a table of a result over the axes of the product, summed over rings.
 
     A cell with a failed, pending or excluded run says so instead of showing a sum without it.
-    Included runs are not in the table.
+    Included runs are not in the table. Where the product is too long for a table, the axes that
+    change the result least are left out of it, and cells have medians over them.
 
     Parameters
     ----------
@@ -53,37 +48,128 @@ def totals(store: Store, name: str = "M_loss") -> Table | None:
     results = outcomes(store, name)
     if not results.axes:
         return None
-    available = _available(store, name, results)
-    codes = {axis: coded(results.labels[axis]) for axis in results.axes}
-    short_axes = [axis for axis in results.axes if len(codes[axis][0]) <= MAX_COLUMNS]
-    column_axis = short_axes[-1] if short_axes else None
-    row_axes = [axis for axis in results.axes if axis != column_axis]
-    rows = results.groups({axis: results.labels[axis] for axis in row_axes})
-    share = "" if available is None else " (and its share of the mass that was available)"
-    quantity = Quantity.of(store, name, results.value, results.target_in_words)
-    title = f"{quantity.head}{share} over {', '.join(results.axes)}"
-    table = Table(title=title, title_justify="left")
-    for axis in row_axes:
-        table.add_column(axis, justify="right")
-    if column_axis is None:
-        headings = [quantity.head]
-        column_of_case = np.zeros(results.value.size, np.int64)
-    else:
-        values, column_of_case = codes[column_axis]
-        headings = [f"{column_axis} = {_label(value)}" for value in values]
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for labels, cases in rows[:MAX_ROWS]:
-        cells = [_label(label) for label in labels.values()]
-        for column in range(len(headings)):
-            cell = _cell(results, available, quantity, cases[column_of_case[cases] == column])
-            cells.append(cell)
-        table.add_row(*cells)
-    captions = [remark_on_units([quantity])]
-    if len(rows) > MAX_ROWS:
-        captions.append(f"and {len(rows) - MAX_ROWS} rows more")
-    table.caption = "; ".join(filter(None, captions)) or None
-    return table
+    return _Layout.of(store, name, results).table()
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which axes are rows and columns of the table, and what stands in its cells."""
+
+    results: Outcomes
+    quantity: Quantity
+    row_axes: Sequence[str]
+    column_axis: str | None
+    left_out: Sequence[str]  #: axes that cells have medians over
+    cases_per_cell: int  #: where none is excluded
+    available: NDArray[np.float64] | None  #: mass that each case could have lost, if it is shown
+
+    @classmethod
+    def of(cls, store: Store, name: str, results: Outcomes) -> "_Layout":
+        """Choose the axes by their effects on the result."""
+        counts = {axis: len(coded(results.labels[axis])[0]) for axis in results.axes}
+        shown = list(results.axes)
+        if _rows(shown, counts) > MAX_ROWS:
+            shown = [effect.axis for effect in effects(results)]
+        while len(shown) > 1 and _rows(shown, counts) > MAX_ROWS:
+            shown.pop()
+        column_axis = _column_axis(shown, counts)
+        left_out = [axis for axis in results.axes if axis not in shown]
+        return cls(
+            results=results,
+            quantity=Quantity.of(store, name, results.value, results.target_in_words),
+            row_axes=[axis for axis in shown if axis != column_axis],
+            column_axis=column_axis,
+            left_out=left_out,
+            cases_per_cell=int(np.prod([counts[axis] for axis in left_out])),
+            available=None if left_out else _available(store, name, results),
+        )
+
+    def table(self) -> Table:
+        """Lay out the table."""
+        results = self.results
+        table = Table(title=self._title, title_justify="left")
+        for axis in self.row_axes:
+            table.add_column(axis, justify="right")
+        headings, column_of_case = self._columns()
+        for heading in headings:
+            table.add_column(heading, justify="right")
+        rows = results.groups({axis: results.labels[axis] for axis in self.row_axes})
+        for labels, cases in rows[:MAX_ROWS]:
+            cells = [_label(label) for label in labels.values()]
+            for column in range(len(headings)):
+                cells.append(self._cell(cases[column_of_case[cases] == column]))
+            table.add_row(*cells)
+        captions = [remark_on_units([self.quantity])]
+        if self.left_out:
+            words = ", ".join(effect.words for effect in effects(results))
+            captions.append(f"medians change: {words}")
+        if len(rows) > MAX_ROWS:
+            captions.append(f"and {len(rows) - MAX_ROWS} rows more")
+        table.caption = "; ".join(filter(None, captions)) or None
+        return table
+
+    @property
+    def _title(self) -> str:
+        share = "" if self.available is None else " (and its share of the mass that was available)"
+        axes = [*self.row_axes, *filter(None, [self.column_axis])]
+        title = f"{self.quantity.head}{share} over {', '.join(axes)}"
+        if self.left_out:
+            title += f"; medians (least to largest) over {', '.join(self.left_out)}"
+        return title
+
+    def _columns(self) -> tuple[list[str], NDArray[np.int64]]:
+        """Return the headings of the columns, and the column of each case."""
+        if self.column_axis is None:
+            return [self.quantity.head], np.zeros(self.results.value.size, np.int64)
+        values, column_of_case = coded(self.results.labels[self.column_axis])
+        return [f"{self.column_axis} = {_label(value)}" for value in values], column_of_case
+
+    def _cell(self, cases: NDArray[np.int64]) -> str:
+        """Return the text of a cell: one result, or the median of those that there are."""
+        if not cases.size:
+            return "-"
+        states = self.results.state[cases]
+        good = cases[states == GOOD]
+        lacking = [
+            _counted(int((states == state).sum()), state, alone=cases.size == 1)
+            for state in sorted(set(states.tolist()) - {GOOD})
+        ]
+        absent = self.cases_per_cell - cases.size
+        if absent:
+            lacking.append(_counted(absent, MISSING, alone=False))
+        return ", ".join([*self._value(good), *lacking])
+
+    def _value(self, cases: NDArray[np.int64]) -> list[str]:
+        """Return the text of some results; nothing where there are none."""
+        if not cases.size:
+            return []
+        values = self.quantity.convert(self.results.value[cases])
+        median = text(float(np.median(values)))
+        least, largest = text(float(values.min())), text(float(values.max()))
+        if least != largest:
+            return [f"{median} ({least} to {largest})"]
+        if self.available is None:
+            return [median]
+        share = 100.0 * float(self.results.value[cases[0]] / self.available[cases[0]])
+        return [f"{median} ({share:.2g} %)"]
+
+
+def _counted(count: int, state: int, *, alone: bool) -> str:
+    """Return how many cases of a cell are in a state; the state itself where there is one case."""
+    return STATES[state] if alone else f"{count} {STATES[state]}"
+
+
+def _column_axis(axes: Sequence[str], counts: dict[str, int]) -> str | None:
+    """Return the axis that is laid out in columns: the last of those with few values."""
+    # its labels, each a key and a value, are too long for headings
+    short = [axis for axis in axes if counts[axis] <= MAX_COLUMNS and axis != ONE_AT_A_TIME]
+    return short[-1] if short else None
+
+
+def _rows(axes: Sequence[str], counts: dict[str, int]) -> int:
+    """Return the number of rows that a table over these axes takes."""
+    column_axis = _column_axis(axes, counts)
+    return int(np.prod([counts[axis] for axis in axes if axis != column_axis]))
 
 
 def _label(value: Any) -> str:
@@ -100,202 +186,3 @@ def _available(store: Store, name: str, results: Outcomes) -> NDArray[np.float64
     available = outcomes(store, AVAILABLE)
     is_known = np.isfinite(available.value[results.state == GOOD])
     return available.value if is_known.all() else None
-
-
-def _cell(
-    results: Outcomes,
-    available: NDArray[np.float64] | None,
-    quantity: Quantity,
-    cases: NDArray[np.int64],
-) -> str:
-    """Return the text of a cell, which holds one case or none."""
-    if not cases.size:
-        return "-"
-    case = int(cases[0])
-    state = int(results.state[case])
-    if state != GOOD:
-        return STATES[state]
-    value = float(results.value[case])
-    share = "" if available is None else f" ({100.0 * value / available[case]:.2g} %)"
-    return f"{text(float(quantity.convert(value)))}{share}"
-
-
-def failures(store: Store, sweep: Sweep, max_runs: int = 10) -> list[str]:
-    """Return lines on failed runs, each with its error and the command that repeats it.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    sweep : Sweep
-        The sweep of the store.
-    max_runs : int
-        Failed runs that are listed.
-
-    Returns
-    -------
-    list of str
-        Empty where no run has failed.
-    """
-    failed = np.flatnonzero(store.column("status") == layout.FAILED)
-    errors = store.column("error").tolist() if failed.size else []
-    recorded = RecordedRuns.of(store, sweep)
-    lines = []
-    for run in failed[:max_runs].tolist():
-        lines.append(f"run {run} failed: {errors[run]}")
-        lines += _rerun_lines("  run it alone: ", recorded, run)
-    if failed.size > max_runs:
-        hidden = failed.size - max_runs
-        command = Command.sweep("show", store, columns="status,error")
-        lines.append(f"and {hidden} more: {command}")
-    return lines
-
-
-def _rerun_lines(
-    invitation: str,
-    recorded: RecordedRuns,
-    run: int,
-    verb: str = "run",
-    options: str = "",
-) -> list[str]:
-    """Return lines with the command that runs or checks a run alone, and what has changed since."""
-    repetition = recorded.repetition(run, verb)
-    lines = []
-    if repetition.command:
-        lines.append(f"{invitation}{repetition.command}{options}")
-    if repetition.words or not repetition.command:
-        lines.append(f"  note: {repetition.words}")
-    return lines
-
-
-def accuracy_lines(store: Store, sweep: Sweep, max_runs: int = 10) -> list[str]:
-    """Return lines on the numerical errors of each quantity, those beyond a limit, and the cure.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    sweep : Sweep
-        The sweep of the store, with the limits.
-    max_runs : int
-        Runs that are listed of those that could not be compared.
-
-    Returns
-    -------
-    list of str
-        Empty where the sweep file has no ``accuracy:``.
-    """
-    spec = sweep.spec.accuracy
-    accuracy = None if spec is None else Accuracy.of(store, spec)
-    if accuracy is None:
-        return []
-    recorded = RecordedRuns.of(store, sweep)
-    count = f"repeated {accuracy.compared.size} of {runs_of(store).size} runs"
-    lines = [f"{count} with tighter steps and with half and twice the bins"]
-    if accuracy.compared.size:
-        lines[0] += "; relative errors:"
-        lines += _error_table(accuracy)
-        lines += _lines_on_limits(accuracy, recorded)
-    for run in accuracy.lost[:max_runs].tolist():
-        invitation = f"run {run} could not be compared; see why: "
-        lines += _rerun_lines(invitation, recorded, run, "check")
-    if accuracy.lost.size > max_runs:
-        lines.append(f"and {accuracy.lost.size - max_runs} more like it")
-    return lines
-
-
-def _error_table(accuracy: Accuracy) -> list[str]:
-    """Return a line for each quantity: largest and median errors, and how many are too large."""
-    headings = ["quantity"]
-    for kind in ERRORS:
-        headings += [f"{kind}: largest", "median", f"over {accuracy.limits[kind]:g}"]
-    rows = [headings]
-    for quantity in accuracy.quantities:
-        cells = [text(quantity)]
-        for kind in ERRORS:
-            spread = accuracy.spread(kind, quantity)
-            cells += [f"{spread.largest:.2g}", f"{spread.median:.2g}", str(spread.beyond)]
-        rows.append(cells)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [f"  {_aligned(cells, widths)}" for cells in rows]
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Return a line of cells, the first aligned to the left, the others to the right."""
-    numbers = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
-    return "  ".join([cells[0].ljust(widths[0]), *numbers])
-
-
-def _lines_on_limits(accuracy: Accuracy, recorded: RecordedRuns) -> list[str]:
-    """Return lines on quantities beyond a limit, the accuracy of the others, and what to do."""
-    errors_within = ", ".join(
-        f"{text(name)} to {percent(error)}" for name, error in accuracy.within.items()
-    )
-    if not accuracy.runs_beyond:
-        return [f"all are within the limits: {errors_within}"]
-    beyond = accuracy.beyond
-    counts = [f"{spread.kind} of {text(spread.quantity)} in {spread.beyond}" for spread in beyond]
-    count = f"{accuracy.runs_beyond} of them count as done, but are beyond a limit"
-    lines = [f"{count}: {', '.join(counts)}"]
-    if errors_within:
-        lines.append(f"  within both limits in every run: {errors_within}")
-    slow = [spread for spread in beyond if spread.kind == "err_time"]
-    if slow:
-        lines.append(f"  {_advice_on_time(accuracy, recorded, slow)}")
-    coarse = [spread for spread in beyond if spread.kind == "err_bins"]
-    if coarse:
-        lines.append(f"  {_advice_on_bins(accuracy, recorded, coarse)}")
-    run = max(coarse or slow, key=lambda spread: spread.largest).run
-    invitation = f"  look closer at run {run}: "
-    return [*lines, *_rerun_lines(invitation, recorded, run, "check", _limit_options(accuracy))]
-
-
-def _advice_on_time(accuracy: Accuracy, recorded: RecordedRuns, beyond: Sequence[Spread]) -> str:
-    worst = max(beyond, key=lambda spread: spread.largest)
-    limit = accuracy.limits[worst.kind]
-    accepted = _accepted("time_limit", worst.largest)
-    return time_advice(recorded.config(worst.run), worst.largest, limit, accepted)
-
-
-def _advice_on_bins(accuracy: Accuracy, recorded: RecordedRuns, beyond: Sequence[Spread]) -> str:
-    run, quantity = accuracy.neediest
-    column = accuracy.quantities.index(quantity)
-    error = float(accuracy.errors["err_bins"][run, column])
-    order = float(accuracy.orders[run, column])
-    bins = recorded.config(run).sizes.n_bins
-    needed = bins_for(bins, error, order, accuracy.limits["err_bins"])
-    accepted = _accepted("bins_limit", max(spread.largest for spread in beyond))
-    return bins_advice(needed, f"{text(quantity)} of run {run}", accepted)
-
-
-def _accepted(key: str, error: float) -> str:
-    """Return the limit for the sweep file that accepts an error; empty where there is none."""
-    if error >= 1.0:
-        return ""
-    return f"accuracy: {{{key}: {rounded_up(error):g}}} in the sweep file"
-
-
-def _limit_options(accuracy: Accuracy) -> str:
-    """Return the limits that are not the default, as options of ``marsdisk check``."""
-    options = ""
-    for name, default in (("time", TIME_LIMIT), ("bins", BINS_LIMIT)):
-        limit = accuracy.limits[f"err_{name}"]
-        if limit != default:
-            options += f" --{name}-limit {limit:g}"
-    return options
-
-
-def cache_line(store: Store) -> str:
-    """Return the share of cache hits in all finished runs, and the time that they saved."""
-    hits = store.column("cache_hits").sum(axis=0)
-    misses = store.column("cache_misses").sum(axis=0)
-    builds = misses + store.column("cache_rebuilds").sum(axis=0)
-    lookups = int((hits + builds).sum())
-    if not lookups:
-        return "not used"
-    seconds = np.nansum(store.column("cache_build_time"), axis=0)
-    saved = float(np.sum(hits * seconds / np.maximum(builds, 1)))
-    return (
-        f"{100.0 * int(hits.sum()) / lookups:.1f} % of {lookups} lookups, saving"
-        f" {duration(saved)} of set-up"
-    )

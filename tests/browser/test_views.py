@@ -23,7 +23,7 @@ from hands import (
 from playwright.sync_api import expect
 
 import sweep
-from sweep.report.totals import cache_line
+from sweep.report.closing_lines import cache_line
 from sweep.running.progress import duration
 from sweep.store.store import Store
 

@@ -15,8 +15,8 @@ from zarr.codecs import Crc32cCodec
 import sweep
 from marsdisk.accuracy.convergence import QUANTITIES
 from sweep import plots
+from sweep.report.closing_lines import accuracy_lines
 from sweep.report.run_card import card
-from sweep.report.totals import accuracy_lines
 from sweep.spec.file import load_sweep
 from sweep.store import doctor
 from sweep.store.store import Store

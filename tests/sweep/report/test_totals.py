@@ -1,6 +1,7 @@
 """The table of totals that a sweep ends with."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from small_sweeps import run_here, sweep_file
 
 import sweep
 from sweep.report.totals import MAX_COLUMNS, totals
+from sweep.results.effects import Effect, effects
 from sweep.results.outcomes import outcomes
+from sweep.store.location import Location
 from sweep.store.store import Store
 
 
@@ -30,7 +33,7 @@ def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table
         assert [list(column.cells) for column in table.columns] == [[f"{T:g}" for T in T0], values]
 
 
-def cells_of(store: Path) -> list[list[str]]:
+def cells_of(store: Path | Location) -> list[list[str]]:
     table = totals(Store.open(store))
     assert table is not None
     columns = [column.cells for column in table.columns]
@@ -62,6 +65,72 @@ def test_a_shared_run_stands_in_the_table_of_totals_for_each_of_its_cases(tmp_pa
     (_, *first), (_, *second) = cells_of(tmp_path / "s.zarr")
     assert first[1] == second[1]
     assert "-" not in [*first, *second]
+
+
+LONG: dict[str, Any] = {
+    "collisions.alpha_frag": [3.0, 3.2, 3.4, 3.5, 3.6],
+    "dynamics.i0": [0.01, 0.05, 0.1],
+    "temperature.T0": [3000.0 + 140.0 * i for i in range(15)],
+}
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Return a store of 224 runs; one more is excluded from its product."""
+    folder = tmp_path_factory.mktemp("long")
+    settings = {"numerics.t_end_years": 0.001, "sizes.n_bins": 20}
+    excluded = [{key: values[-1] for key, values in LONG.items()}]
+    file = sweep_file(folder, axes=LONG, set=settings, exclude=excluded, block=225)
+    run_here(file, folder / "s.zarr")
+    return Store.open(folder / "s.zarr")
+
+
+def test_a_long_product_shows_the_axes_that_change_the_result_most(long: Store) -> None:
+    words = [effect.words for effect in effects(outcomes(long, "M_loss"))]
+    assert [axis.split()[0] for axis in words] == ["i0", "T0", "alpha_frag"]
+    table = totals(long)
+    assert table is not None
+    assert table.columns[0].header == "T0"
+    assert len(table.rows) == 15
+    assert str(table.title).endswith("; medians (least to largest) over alpha_frag")
+    assert "medians change: i0 by 20 %, T0 by 0.0023 %, alpha_frag by " in str(table.caption)
+
+
+def test_cells_of_a_long_product_are_medians_over_the_axes_left_out(long: Store) -> None:
+    dataset = sweep.open_store(long.location)
+    cell = cells_of(long.location)[0][1]
+    is_of_cell = (dataset.T0.values == 3000.0) & (dataset.i0.values == 0.01)
+    values = dataset.M_loss.values[is_of_cell]
+    assert values.size == 5
+    unit = float(str(totals(long).title).split("[")[1].split()[0])  # type: ignore[union-attr]
+    assert cell.partition(" (")[0] == f"{np.median(values) / unit:.4g}"
+
+
+def test_cells_of_a_long_product_count_what_has_no_result(long: Store) -> None:
+    assert cells_of(long.location)[-1][-1].endswith(", 1 excluded")
+
+
+def test_changes_of_one_key_at_a_time_are_rows(tmp_path: Path) -> None:
+    changes = {"temperature.T0": [3000.0], "sizes.n_bins": [30]}
+    run_here(sweep_file(tmp_path, one_at_a_time=changes), tmp_path / "s.zarr")
+    names = [row[0] for row in cells_of(tmp_path / "s.zarr")]
+    assert names == ["base", "temperature.T0 = 3000.0", "sizes.n_bins = 30"]
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "words"),
+    [
+        (1.0, 9.24, "mu 9.24-fold"),
+        (1.0, 1.004, "mu by 0.4 %"),
+        (2.0, 2.0, "mu not at all"),
+        (0.0, 3.0, "mu from 0 to 3"),
+        (-1.0, 2.0, "mu from -1 to 2"),
+        (0.0, 0.0, "mu not at all"),
+        (np.nan, np.nan, "mu has no result"),
+    ],
+)
+def test_an_effect_is_told_in_words(lowest: float, highest: float, words: str) -> None:
+    assert Effect("mu", lowest, highest).words == words
 
 
 NULL_AXES = {"optical_depth.tau_stop": [None, 3.0, 2.0], "temperature.T0": [3000.0, 4000.0]}
