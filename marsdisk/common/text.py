@@ -50,7 +50,7 @@ def shown_path(path: str | Path) -> str:
     return shown_text(text)
 
 
-def with_line(problem: str, number: int, line: str) -> str:
+def with_line(problem: str, number: int, line: str, file: str = "") -> str:
     """Append to a problem the line of the file that causes it.
 
     Parameters
@@ -61,5 +61,8 @@ def with_line(problem: str, number: int, line: str) -> str:
         Number of the line, from 1.
     line : str
         Its text.
+    file : str
+        Name of the file, where it is not the one that the message is about.
     """
-    return f"{problem}\n      line {number}: {shown_text(line.strip())}"
+    place = f"line {number} of {shown_text(file)}" if file else f"line {number}"
+    return f"{problem}\n      {place}: {shown_text(line.strip())}"

@@ -136,6 +136,7 @@ def with_lines(
     overridden: Collection[str] = (),
     *,
     anywhere: bool = False,
+    name: str = "",
 ) -> ConfigError:
     """Return an error with the line of a file that each of its problems is about.
 
@@ -149,6 +150,8 @@ def with_lines(
         Keys whose values were given elsewhere.
     anywhere : bool
         Whether the keys may stand under others, as those of runs do in a sweep file.
+    name : str
+        What the file is called, where it is not the one that the error is about.
 
     Returns
     -------
@@ -170,7 +173,7 @@ def with_lines(
         if not key or "\n" in problem or is_overridden:
             problems.append(problem)
         else:
-            problems.append(with_line(problem, lines[key], texts[lines[key] - 1]))
+            problems.append(with_line(problem, lines[key], texts[lines[key] - 1], name))
     return ConfigError(problems, error.where)
 
 

@@ -201,8 +201,8 @@ def submit(
     sweep submit my_sweep.yaml --scheduler tcp://head:8786 --store /shared/my_sweep.zarr
     sweep watch /shared/my_sweep.zarr
     """  # noqa: D301 # \b tells click to keep the lines
+    from ..planning.read_sweep import read_sweep
     from ..running.submit import submit as hand_over
-    from ..spec.file import load_sweep
     from ..store.locate import default_location
 
     if scheduler is None:
@@ -211,7 +211,7 @@ def submit(
             "command line",
         )
     target = scheduler_of(scheduler, **tls)
-    sweep = load_sweep(file, overrides)
+    sweep = read_sweep(file, overrides)
     location = store or default_location(sweep.spec.name)
     request_id = hand_over(sweep, location, target)
     if request_id is None:

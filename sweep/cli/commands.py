@@ -194,11 +194,11 @@ def run(
     sweep run my_sweep.yaml --scheduler tcp://127.0.0.1:8786
     sweep run my_sweep.yaml --cluster slurm --dry-run
     """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
-    from ..spec.file import load_sweep
+    from ..planning.read_sweep import read_sweep
     from ..store.locate import default_location
 
     source = source_of(**where)
-    sweep = load_sweep(file, overrides)
+    sweep = read_sweep(file, overrides)
     command_line = str(Command.typed())
     options: dict[str, Any] = {
         "extending": extending,
@@ -266,15 +266,19 @@ def plan(file: Path, *, store: "Location | None", overrides: dict[str, Any], as_
     import json
 
     from ..planning.plan import make_plan
+    from ..planning.read_sweep import read_sweep
     from ..report.preview import Preview, lines_on_store
-    from ..running.progress import say
-    from ..spec.file import load_sweep
+    from ..running.progress import cases_checked, say
     from ..store.locate import default_location
     from ..workers.profiles import usable_cores
 
+    def remark(line: str) -> None:
+        message(line, err=as_json)
+
     console = terminal()
-    drawn_up = make_plan(load_sweep(file, overrides), usable_cores())
-    preview = Preview.of(drawn_up, lambda line: message(line, err=as_json))
+    sweep = read_sweep(file, overrides)
+    drawn_up = make_plan(sweep, usable_cores(), cases_checked(remark, sweep.case_count))
+    preview = Preview.of(drawn_up, remark)
     if store is None:
         store = default_location(drawn_up.sweep.spec.name)
     if as_json:

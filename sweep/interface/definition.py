@@ -11,8 +11,9 @@ from marsdisk.common.errors import ConfigError
 from marsdisk.common.templates import environment, rendered
 from marsdisk.common.text import shown
 
+from ..planning.read_sweep import read_sweep
 from ..spec.file import Sweep as Definition
-from ..spec.file import load_sweep, sweep_of_sections
+from ..spec.file import sweep_of_sections
 
 
 class Sweep:
@@ -110,7 +111,7 @@ def load(file: str | Path, overrides: Mapping[str, Any] | None = None) -> Sweep:
     --------
     >>> study = sweep.load("my_sweep.yaml", {"numerics.t_end_years": 0.1})
     """
-    return Sweep.of(load_sweep(file, _plain(overrides or {})))
+    return Sweep.of(read_sweep(file, _plain(overrides or {})))
 
 
 def read(sweep: Sweep | str | Path) -> Sweep:

@@ -322,7 +322,9 @@ def _uses(config: RunConfig) -> _Uses:
     return _Uses(digests, tables, layout.parts_of(config))
 
 
-def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfig]]:
+def _validated(
+    sweep: Sweep, on_case: Callable[[int], None]
+) -> Iterator[tuple[int, dict[str, Section], RunConfig]]:
     """Yield number, sections and configuration of each case.
 
     The configuration is the one that stages of a set-up remember. ConfigError at the end where any
@@ -332,6 +334,7 @@ def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfi
     variations = Variations(sweep.base)
     memory = Memory()
     for number, overrides in sweep.numbered():
+        on_case(number)
         try:
             sections = variations.sections(overrides)
             config = memory.of(sections)
@@ -421,7 +424,7 @@ def _getter(key: str) -> Callable[[dict[str, Section]], Any]:
     return lambda sections: get(sections[section])
 
 
-def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
+def _runs(sweep: Sweep, keys: Sequence[str], on_case: Callable[[int], None]) -> tuple[Runs, Output]:
     """Validate every case and return the distinct runs, and the output grid that all share."""
     numbers = array("q")
     ids = array("Q")
@@ -433,7 +436,7 @@ def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
     tables = dict[str, str]()
     parts = frozenset[str]()
     last_uses = _Uses({}, {}, parts)
-    for number, sections, config in _validated(sweep):
+    for number, sections, config in _validated(sweep, on_case):
         numbers.append(number)
         uses = _uses(config)
         digest = digest_of_sections(sections, uses.digests)
@@ -487,7 +490,9 @@ def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
     return runs, outputs[0]
 
 
-def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
+def make_plan(
+    sweep: Sweep, workers: int = 2, on_case: Callable[[int], None] = lambda _number: None
+) -> Plan:
     """Validate every case of a sweep and put the runs in order, in blocks.
 
     Parameters
@@ -496,6 +501,8 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
         As it was read.
     workers : int
         Workers that are to share the blocks.
+    on_case : callable
+        Called with the number of each case before it is validated.
 
     Returns
     -------
@@ -508,7 +515,7 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
         With a line for each problem of any case.
     """
     keys = sweep.swept_keys()
-    runs, output = _runs(sweep, keys)
+    runs, output = _runs(sweep, keys, on_case)
     count = runs.id.size
     bins = _bins(runs)
     block = sweep.spec.block

@@ -107,7 +107,10 @@ class Preview:
             ways = "with tighter steps and with half and twice the bins"
             yield f"{len(plan.accuracy_rows)} of them repeated {ways}, {share:.0f} % of the time"
         cores = counted(self.cores, "core")
-        yield f"about {duration(self.seconds)} on {cores}, measured on one run"
+        yield (
+            f"about {duration(self.seconds)} on {cores}, measured on one run, and some seconds"
+            " until the workers have started"
+        )
         megabytes = self.store.bytes_raw / 1e6
         yield f"at most {megabytes:.1f} MB before compression, {self.store.files} files"
         for name, expectation in plan.sweep.expectations.items():

@@ -29,12 +29,35 @@ logger = logging.getLogger(__name__)
 
 MAX_MESSAGES_KEPT = 100
 SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal
+SECONDS_OF_SILENCE = 4.0  # while cases are checked
 
 
 def say(console: Console, text: str) -> None:
     """Print a text unchanged: without markup, and without line breaks that would split commands."""
     MESSAGES.info(text)
     console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def cases_checked(say: Callable[[str], None], cases: int) -> Callable[[int], None]:
+    """Return a function of the number of a case that says now and then how far checking has come.
+
+    Parameters
+    ----------
+    say : callable
+        Told of it, where all of it takes longer than a person likes to wait in silence.
+    cases : int
+        Number of cases.
+    """
+    next_line = time.perf_counter() + SECONDS_OF_SILENCE
+
+    def on_case(number: int) -> None:
+        nonlocal next_line
+        now = time.perf_counter()
+        if now >= next_line:
+            next_line = now + SECONDS_OF_SILENCE
+            say(f"{number} of {cases} cases checked")
+
+    return on_case
 
 
 def duration(seconds: float) -> str:

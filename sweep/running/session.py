@@ -27,7 +27,7 @@ from ..store.store import Store, read_descriptions
 from ..store.writer import mark_unused
 from ..workers.profiles import Source, expected_workers
 from .heartbeat import Heartbeat
-from .progress import Allowance, Reporter, Tally
+from .progress import Allowance, Reporter, Tally, cases_checked, say
 from .refinement_rounds import may_go_on, next_round, recorded
 from .stopping import stopping_on_signals
 
@@ -164,7 +164,8 @@ def run_sweep(  # noqa: PLR0913 - options, by name
     """
     location = locate(store)
     location.refuse_bad_name()
-    plan = make_plan(sweep, expected_workers(workers))
+    on_case = cases_checked(lambda line: say(console, line), sweep.case_count)
+    plan = make_plan(sweep, expected_workers(workers), on_case)
     if workers != 0 and not location.is_shared:
         raise StoreError(
             f"{location}: workers cannot see into this process's memory; use 0 workers, or a"

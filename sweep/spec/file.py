@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,6 +68,11 @@ class Sweep:
         if not self.axes:
             return 0
         return math.prod(len(axis.points) for axis in self.axes)
+
+    @property
+    def case_count(self) -> int:
+        """Number of cases, including those to exclude."""
+        return self.product_size + len(self.spec.include)
 
     def overrides(self, number: int) -> Overrides:
         """Return the overrides of a case by its number.
@@ -195,7 +200,8 @@ class Sweep:
         if self.file:
             error = with_lines(error, located(self.file), command_line, anywhere=True)
         if self.base_file:
-            error = with_lines(error, located(self.base_file), command_line)
+            base = self.given["base_path"]
+            error = with_lines(error, located(self.base_file), command_line, name=base)
         return error
 
     def swept_keys(self) -> list[str]:
@@ -293,7 +299,6 @@ def _contradictions(
             setters[key] = axis.source
     yield from _overridden_options(spec, setters, command_line)
     yield from _overridden_settings(spec, axes)
-    yield from _unknown_exclusions(spec, {*setters, *(axis.name for axis in axes)})
     for key in setters:
         if key.startswith("output."):
             yield (
@@ -327,8 +332,9 @@ def _overridden_settings(spec: SweepSpec, axes: list[Axis]) -> Iterator[str]:
                 )
 
 
-def _unknown_exclusions(spec: SweepSpec, names: Collection[str]) -> Iterator[str]:
+def _unknown_exclusions(spec: SweepSpec, axes: list[Axis]) -> Iterator[str]:
     """Yield a line for each exclusion with names that are neither keys nor axes."""
+    names = {axis.name for axis in axes}.union(*(axis.keys for axis in axes))
     for i, entry in enumerate(spec.exclude):
         unknown = sorted(set(entry).difference(names))
         if unknown:
@@ -515,7 +521,12 @@ def build_sweep(
         raise ConfigError(explain(error, SweepSpec), where) from error
     command_line = command_line or {}
     axes, problems = _axes(spec, refined, as_recorded=as_recorded)
-    problems += [*_contradictions(spec, axes, command_line), *parse_expectations(spec.expect)[1]]
+    problems += [
+        *_contradictions(spec, axes, command_line),
+        # an axis with a problem of its own is not among the axes
+        *([] if problems else _unknown_exclusions(spec, axes)),
+        *parse_expectations(spec.expect)[1],
+    ]
     if not axes and not spec.include and not problems:
         problems.append(
             "nothing is swept: give axes, zip, sample, design, refine, one_at_a_time, variants or"
