@@ -13,7 +13,7 @@ DEPENDS_ON_PYTHON := tests/golden tests/cache tests/unit/test_imports.py tests/u
 	tests/cluster/test_scheduler.py::test_a_running_scheduler_gives_the_same_bits_and_a_late_worker_that_differs_is_not_used \
 	tests/sweep/store/test_names_of_stores.py::test_what_means_something_in_a_url_is_a_letter_in_a_path
 
-.PHONY: sweep test test-3.13 thorough load faults mutants audit lint bench rivals precision validation docs constraints setup clean
+.PHONY: sweep test test-3.13 thorough load faults mutants wheel audit lint bench rivals precision validation docs constraints setup clean
 
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
@@ -42,6 +42,9 @@ faults: setup ## disturb sweeps in every way they have to survive; the table of 
 
 mutants: setup ## flip 60 places of the sources, one at a time; some test must notice each; ARGS="--help" for more
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+wheel: setup ## build the wheel and try it in an empty environment of every Python here (a minute or two for each)
+	$(BIN)/python .ci/wheel
 
 audit: setup ## ask for known vulnerabilities of the pinned versions
 	$(BIN)/python .ci/audit
@@ -74,6 +77,7 @@ constraints: setup ## renew the pinned versions
 
 setup: $(VENV)/.ok
 $(VENV)/.ok: pyproject.toml constraints.txt
+	@echo "installing marsdisk, all its extras, and the tools of its tests into $(VENV): once, 2 GB, a minute or more"
 	$(PY) -m venv $(VENV)
 	$(BIN)/pip install -q "uv$$(sed -n 's/^uv//p' constraints.txt)"
 	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,export,design,remote,browse,hpc,k8s]" --group dev --group docs
