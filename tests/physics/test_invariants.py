@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from plain_drivers import dust, lost
 from setups import collision_jacobian, collision_rate, make_ring, watched
 
+from marsdisk.common.errors import SolverError
 from marsdisk.config import RunConfig
 from marsdisk.physics import temperature
 from marsdisk.physics.orbit import annulus_area
+from marsdisk.result import RunResult
 from marsdisk.solver.drivers import ENTRIES, SUPPLIED, drive
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.integrate import integrate
@@ -78,6 +80,43 @@ DRAWN = st.fixed_dictionaries(
 )
 
 
+#: A bin is emptied so often in one step that its mass is lost in the round-off of the others.
+BEYOND_DOUBLE_PRECISION: dict[str, Any] = {
+    "material.rho": 1000.0,
+    "sizes": {"s_min": 1e-7, "s_max": 1.0, "n_bins": 7},
+    "optical_depth": {"tau0_target": 1.0},
+    "supply": {"mu_orbit10pct": 10.0, "injection": "min_bin"},
+    "collisions": {"enabled": True, "fragment_law": "mass", "alpha_frag": 0.0},
+    "blowout": {"enabled": True, "edge": "continuous", "chi": 1.0},
+    "dynamics": {"e0": 0.0, "i0": 0.01, "v_rel": "pericenter"},
+    "qstar": {"table": "forsterite", "scale": 1.0},
+    "temperature": {"law": "constant", "T0": 1000.0},
+    "disk": {"r_in_RM": 95.0 / 64.0, "r_out_RM": 97.0 / 64.0},
+    "numerics": {"t_end_orbits": 1e4},
+}
+
+
+def run_unless_refused(config: RunConfig) -> RunResult:
+    """Run what was drawn, and pass over what double precision cannot balance."""
+    try:
+        return run_zero_d(config)
+    except SolverError as error:
+        assume("which double precision cannot balance" not in str(error))
+        raise
+
+
+def test_what_double_precision_cannot_balance_is_refused_and_the_cure_works(
+    shipped: Shipped,
+) -> None:
+    with pytest.raises(
+        SolverError, match=r"lower numerics\.rtol from 0\.001 to (1e-\d+)"
+    ) as caught:
+        run_zero_d(shipped("melt_simple", BEYOND_DOUBLE_PRECISION))
+    rtol = float(str(caught.value).rsplit(" ", 1)[-1])
+    cured = {**BEYOND_DOUBLE_PRECISION, "numerics.rtol": rtol}
+    assert run_zero_d(shipped("melt_simple", cured)).ledger_error <= 1e-10
+
+
 @given(drawn=DRAWN)
 def test_the_ledger_closes_and_nothing_is_negative_at_every_step(
     shipped: Shipped, drawn: dict[str, Any]
@@ -137,8 +176,8 @@ def test_twice_the_dust_lives_the_same_life_at_twice_the_speed(
         faster["supply.mu_orbit10pct"] = 4.0 * drawn["supply"]["mu_orbit10pct"]
     if "depth" in drawn["temperature"]:
         faster["temperature.depth"] = 0.5 * drawn["temperature"]["depth"]
-    once = run_zero_d(shipped("melt_simple", drawn))
-    twice = run_zero_d(shipped("melt_simple", faster))
+    once = run_unless_refused(shipped("melt_simple", drawn))
+    twice = run_unless_refused(shipped("melt_simple", faster))
     for name in ("Sigma", "tau_los", "N", "M_loss_cum", "M_loss", "tau_max"):
         assert getattr(twice, name) == pytest.approx(
             2.0 * getattr(once, name), rel=1e-11, abs=0.0
@@ -159,7 +198,7 @@ def test_the_loss_is_proportional_to_the_area_of_the_ring(
         r_in = (middle - half) / 64.0
         r_out = (middle + half) / 64.0
         results.append(
-            run_zero_d(
+            run_unless_refused(
                 shipped("melt_simple", {**drawn, "disk": {"r_in_RM": r_in, "r_out_RM": r_out}})
             )
         )
@@ -214,8 +253,8 @@ LOOKS = st.fixed_dictionaries(
 def test_where_the_solution_is_looked_at_does_not_change_a_bit(
     shipped: Shipped, drawn: dict[str, Any], looks: dict[str, Any]
 ) -> None:
-    plain = run_zero_d(shipped("melt_simple", drawn))
-    finer = run_zero_d(shipped("melt_simple", {**drawn, "output": looks}))
+    plain = run_unless_refused(shipped("melt_simple", drawn))
+    finer = run_unless_refused(shipped("melt_simple", {**drawn, "output": looks}))
     for name in ("M_loss", "Sigma_final", "t99", "ledger_error", "steps"):
         assert getattr(plain, name) == getattr(finer, name), name
     for result in (plain, finer):  # which may see more between the steps than at their ends
