@@ -178,5 +178,5 @@ def compile_kernels(say: Callable[[str], None]) -> None:
     from ..zero_d import ensure_compiled
 
     if not any(compiled_folder().rglob("*.nbc")):
-        say("compiling the kernels, once for each version of the model; about half a minute")
+        say("compiling the kernels, once for each version of the model; a minute or two")
     ensure_compiled()

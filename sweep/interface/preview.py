@@ -81,7 +81,7 @@ def plan(
     workers : int, optional
         Worker processes that are to share the runs; by default one per core.
     say : callable
-        Told when kernels have to be compiled first, which takes half a minute.
+        Called with a message when kernels have to be compiled first.
 
     Returns
     -------

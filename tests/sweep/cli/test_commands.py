@@ -469,7 +469,7 @@ def test_compiling_is_announced_where_there_is_no_compiled_kernel_yet(
     done = run_command(*words.split(), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(
-        "compiling the kernels, once for each version of the model; about half a minute\n"
+        "compiling the kernels, once for each version of the model; a minute or two\n"
     )
 
 
