@@ -13,7 +13,7 @@ DEPENDS_ON_PYTHON := tests/golden tests/cache tests/unit/test_imports.py tests/u
 	tests/cluster/test_scheduler.py::test_a_running_scheduler_gives_the_same_bits_and_a_late_worker_that_differs_is_not_used \
 	tests/sweep/store/test_names_of_stores.py::test_what_means_something_in_a_url_is_a_letter_in_a_path
 
-.PHONY: sweep test test-3.13 thorough load faults mutants wheel audit lint bench rivals precision validation docs constraints setup clean
+.PHONY: sweep test test-3.13 thorough load faults mutants wheel audit lint bench rivals precision validation docs linkcheck constraints setup clean
 
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
@@ -51,6 +51,9 @@ audit: setup ## ask for known vulnerabilities of the pinned versions
 
 docs: setup ## build the site into docs/_build/html; the tutorial is run for it
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+
+linkcheck: setup ## ask whether the web addresses in the documents still work; needs the network
+	$(BIN)/python -m sphinx -b linkcheck -q -D nb_execution_mode=off docs docs/_build/linkcheck
 
 lint: setup ## format, style and types
 	$(BIN)/ruff format --check .

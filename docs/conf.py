@@ -28,3 +28,8 @@ nb_execution_raise_on_error = True
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc sections say them
 numpydoc_show_class_members = False
+
+# make linkcheck asks each web address in the pages; pages of a program on this machine are no such
+linkcheck_ignore = [r"https?://(127\.0\.0\.1|localhost)\b"]
+linkcheck_timeout = 20  # s
+linkcheck_retries = 2

@@ -1,6 +1,7 @@
-"""Relative links of all documents lead to files, and to headings, that are there."""
+"""Relative links of all documents lead somewhere, and web addresses are ones to check."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docker").glob("*.md")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+WEB = re.compile(r"\]\((\w+://[^)\s]+)\)")
 
 
 def anchors(page: Path) -> set[str]:
@@ -40,3 +42,16 @@ def test_every_page_of_the_site_is_in_its_table_of_contents() -> None:
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")} | {"tutorial"}
     listed = set(re.findall(r"^([a-z_]+)$", index, re.MULTILINE))
     assert pages - {"index"} == listed
+
+
+def test_make_linkcheck_asks_for_every_web_address() -> None:
+    """It sees the pages of the site only, so other documents have no address that these lack."""
+    settings = runpy.run_path(str(ROOT / "docs" / "conf.py"))
+    addresses = {page: set(WEB.findall(page.read_text(encoding="utf-8"))) for page in PAGES}
+    of_the_site = set().union(*(addresses[page] for page in PAGES if page.parent.name == "docs"))
+    assert of_the_site
+    assert set().union(*addresses.values()) == of_the_site
+    assert all(address.startswith("https://") for address in of_the_site)
+    for pattern in settings["linkcheck_ignore"]:
+        assert not any(re.match(pattern, address) for address in of_the_site)
+        assert re.match(pattern, "http://127.0.0.1:5006/")
