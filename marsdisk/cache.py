@@ -146,7 +146,7 @@ class RunCache:
     Parameters
     ----------
     enabled : bool
-        False builds every value anew; nothing else changes.
+        False computes every value again; nothing else changes.
     """
 
     def __init__(self, *, enabled: bool = True) -> None:
@@ -156,7 +156,7 @@ class RunCache:
         self._stats = CacheStats.zero()
 
     def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
-        """Return the value of a slot for a key, and build it unless the slot holds it.
+        """Return the value of a slot for a key; build it if the slot does not hold it.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class RunCache:
             It is called from another thread than the cache's, or with other key fields than the
             slot's.
         CacheRefusedError
-            The built value holds NaN or infinity; it is counted and not stored.
+            The value that was built contains NaN or infinity; it is counted and not stored.
         """
         self._check_thread()
         slot_kind = CacheKind(kind)

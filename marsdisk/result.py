@@ -18,7 +18,7 @@ from .result_page import Curve, result_page
 
 
 class StopReason(enum.IntEnum):
-    """Why a run ended; the number is the flag in a store, where 0 means not yet."""
+    """Why a run ended. The number is the flag in a store, where 0 means that it has not ended."""
 
     T_END_YEARS = 1, "numerics.t_end_years was reached"
     T_END_ORBITS = 2, "numerics.t_end_orbits was reached"

@@ -3,8 +3,8 @@
 >>> import sweep
 >>> study = sweep.load("my_sweep.yaml")
 >>> sweep.plan(study)  # runs, blocks, seconds, bytes
->>> store = sweep.run(study, workers=4)  # the same call again resumes it
->>> store.disk_total().M_loss  # M_Mars, over all axes but that of the rings
+>>> store = sweep.run(study, workers=4)  # call it again to resume the sweep
+>>> store.disk_total().M_loss  # M_Mars, along all axes except the rings
 >>> store.plot.heatmap(x="mu_orbit10pct", y="T0")
 """
 

@@ -315,14 +315,14 @@ def check_run(
     """Run ``config`` as it is, with tighter steps, with twice the bins, and with half of them.
 
     Tighter steps are ``numerics.rtol`` and ``atol`` divided by 100, but never below what a
-    configuration may have (1e-12 and 1e-20): a run that is there already is compared with itself.
-    The classic scheme (``imex_bdf1``) has no tolerances; it is of first order, and its
-    ``numerics.dt`` is halved: the error of the run is twice the difference.
+    configuration may have (1e-12 and 1e-20): a run that already has these is compared with itself.
+    The classic scheme (``imex_bdf1``) has no tolerances. It is of first order, and its
+    ``numerics.dt`` is halved, so the error of the run is twice the difference.
 
     The runs with other bins have the tolerances, or the step, of the run itself, and cover the same
-    sizes; their disks start from another surface density, as ``tau0_target`` fixes the optical
-    depth. From the three grids the error is extrapolated to infinitely many bins. All may take ten
-    times ``numerics.max_steps``.
+    sizes. Their disks start from other surface densities, because ``tau0_target`` fixes the optical
+    depth. From the three grids, the error is extrapolated to infinitely many bins. Each run may
+    take ten times ``numerics.max_steps``.
 
     Parameters
     ----------

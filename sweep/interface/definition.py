@@ -28,13 +28,13 @@ class Sweep:
     **sections
         The other sections of a sweep file: ``axes``, ``set``, ``zip``, ``sample``, ``design``,
         ``refine``, ``one_at_a_time``, ``variants``, ``include``, ``exclude``, ``output``,
-        ``cache``, ``accuracy``, ``expect``, ``time_limit``, ``block``, ``provenance``. Arrays of
-        NumPy are taken where a file has lists.
+        ``cache``, ``accuracy``, ``expect``, ``time_limit``, ``block``, ``provenance``. NumPy
+        arrays may be given where a file has lists.
 
     Raises
     ------
     ConfigError
-        With a line for each problem.
+        Something is wrong; the message has a line for each problem.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class Sweep:
 
     def __init__(self, base: str | Path, name: str = "sweep", **sections: Any) -> None:
         content = {"name": name, "base": os.fspath(base), **_plain(sections)}
-        #: what planning and running take: the sections, and the points of each axis
+        #: for planning and running: the sections, and the points of each axis
         self.definition = sweep_of_sections(content, Path(), where=f"sweep {shown(name)}")
 
     @classmethod
@@ -93,19 +93,19 @@ def load(file: str | Path, overrides: Mapping[str, Any] | None = None) -> Sweep:
     Parameters
     ----------
     file : str or Path
-        A YAML file, as ``sweep run`` takes it.
+        A YAML file, as for ``sweep run``.
     overrides : mapping, optional
-        Values by dotted key that all cases have, whatever the file says; ``--set`` of the command.
+        Values by dotted key for all cases, whatever the file says; like ``--set`` of the command.
 
     Returns
     -------
     Sweep
-        Its cases are validated by :func:`sweep.plan` and :func:`sweep.run`.
+        The sweep. :func:`sweep.plan` and :func:`sweep.run` validate its cases.
 
     Raises
     ------
     ConfigError
-        With a line for each problem of the file.
+        The file is wrong; the message has a line for each problem.
 
     Examples
     --------

@@ -44,7 +44,7 @@ def progress_bar() -> Callable[[Tally], None]:
 
 
 def show_figures() -> None:
-    """Let the notebook show figures that were made without pyplot as pictures."""
+    """Have the notebook show figures as pictures, even if they were made without pyplot."""
     from IPython import get_ipython
     from matplotlib.figure import Figure
 

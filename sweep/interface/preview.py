@@ -17,7 +17,7 @@ class Plan:
     Attributes
     ----------
     preview : Preview
-        Its numbers.
+        The numbers of the plan.
     """
 
     def __init__(self, preview: Preview) -> None:
@@ -25,7 +25,7 @@ class Plan:
 
     @property
     def runs(self) -> int:
-        """Number of runs, with all rounds of a refinement."""
+        """Number of runs, including all rounds of a refinement."""
         return self.preview.runs
 
     @property
@@ -35,7 +35,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Wall time on :attr:`cores`, in s; measured on one run, without the start of workers."""
+        """Wall time on :attr:`cores` cores, in s, from one measured run; without start-up."""
         return self.preview.seconds
 
     @property
@@ -50,7 +50,7 @@ class Plan:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What its author may not have meant."""
+        """Hints at what its author may not have intended."""
         return self.preview.plan.warnings
 
     def _heading(self) -> str:
@@ -79,7 +79,7 @@ def plan(
     sweep : Sweep or str or Path
         The sweep, or its file.
     workers : int, optional
-        Worker processes that are to share the runs; by default one per core.
+        Worker processes that would share the runs; by default one per core.
     say : callable
         Called with a message when kernels have to be compiled first.
 
@@ -91,7 +91,7 @@ def plan(
     Raises
     ------
     ConfigError
-        With a line for each problem of any case.
+        A case cannot run; the message has a line for each problem.
 
     Examples
     --------

@@ -38,11 +38,11 @@ def run(  # noqa: PLR0913 - the options, by name
     on_progress: Callable[[Tally], None] | None = None,
     quiet: bool = False,
 ) -> Store:
-    """Run all runs of a sweep that its store does not hold yet; calling it again resumes the sweep.
+    """Compute the runs of a sweep that its store does not have yet; call it again to resume.
 
-    It works in a notebook, in a script without ``if __name__ == "__main__":``, and where an event
-    loop runs. Ctrl-C, or "interrupt" of a notebook, stops it after the runs that are being
-    computed; what is committed stays.
+    It works in a notebook, in a script without ``if __name__ == "__main__":``, and inside a running
+    event loop. Ctrl-C, or "interrupt" in a notebook, stops it after the runs that are being
+    computed; committed results stay.
 
     Parameters
     ----------
@@ -51,41 +51,42 @@ def run(  # noqa: PLR0913 - the options, by name
     store : str or Path, optional
         Folder or URL of the store; by default ``results/NAME.zarr``.
     workers : int, optional
-        Worker processes of this machine; by default one per core. 0 runs everything in this
+        Worker processes on this machine; by default one per core. 0 runs everything in this
         process.
     client : distributed.Client, optional
         Use the workers of this client instead. It stays open.
     extend : bool
-        Whether to add runs that the store does not have.
+        Whether to add new runs of the sweep to a store that exists.
     retry_failed : bool
         Whether to run failed runs again.
     max_failures : int or str, optional
-        Stop when more runs have failed: a number, or a share of the finished ones such as ``"5%"``.
+        Stop when more runs than this have failed: a number, or a share of the finished runs, such
+        as ``"5%"``.
     on_progress : callable, optional
-        Called with a :class:`sweep.running.progress.Tally` before the first block and after each,
-        instead of showing progress: always the same object, whose ``runs``, ``done``, ``failed``,
-        and ``seconds`` grow.
+        Called before the first block and after each block, instead of showing progress. Its
+        argument is always the same :class:`sweep.running.progress.Tally`, whose ``runs``, ``done``,
+        ``failed``, and ``seconds`` grow.
     quiet : bool
         Whether to print nothing.
 
     Returns
     -------
     Store
-        The store. Runs may have failed in it (``store.failed()``), and expectations of the sweep
-        may not hold (``store.expectations()``).
+        The store. Some of its runs may have failed (``store.failed()``), and expectations of the
+        sweep may not hold (``store.expectations()``).
 
     Raises
     ------
     ConfigError
-        A case cannot run; with a line for each problem.
+        A case cannot run; the message has a line for each problem.
     StoreError
-        The store holds another plan, is driven by somebody else, or cannot be written.
+        The store belongs to another plan, is in use by another driver, or cannot be written.
     ClusterError
         There are no workers.
     TooManyFailures
         More runs failed than ``max_failures`` allows.
     KeyboardInterrupt
-        It was interrupted.
+        The sweep was interrupted.
 
     Examples
     --------

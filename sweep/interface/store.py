@@ -1,4 +1,4 @@
-"""A store, with what people ask of it."""
+"""A store, and what people do with it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 class Store(StoredSweep):
     """The store of a sweep: its runs, grids, sums over disks, caveats, and figures.
 
-    :func:`sweep.run` returns it, and ``sweep.Store.open(path)`` opens one. Its datasets are read
-    when they are used, from the store as it is then.
+    :func:`sweep.run` returns one, and ``sweep.Store.open(path)`` opens one. Its datasets are read
+    when they are used, from the store as it is at that time.
 
     Examples
     --------
     >>> store = sweep.Store.open("results/temperature_supply.zarr")
     >>> store.runs.M_loss  # of each run
-    >>> store.disk_total().M_loss.sel(T0=4000)  # of whole disks, over the other axes
+    >>> store.disk_total().M_loss.sel(T0=4000)  # of whole disks, along the other axes
     >>> store.where("T0 > 3500 and status == 'done'").t99
     >>> store.plot.heatmap(x="mu_orbit10pct", y="T0")
     """
@@ -60,12 +60,12 @@ class Store(StoredSweep):
         Parameters
         ----------
         condition : str
-            As of ``sweep show --where``, in the units of the store.
+            As in ``sweep show --where``, in the units of the store.
 
         Returns
         -------
         xarray.Dataset
-            It may be empty.
+            The runs; there may be none.
 
         Raises
         ------
@@ -89,12 +89,12 @@ class Store(StoredSweep):
         return notes
 
     def expectations(self) -> list[dict[str, Any]]:
-        """Evaluate the expectations of the sweep; what ``sweep expect --json`` prints of each.
+        """Evaluate the expectations of the sweep, as ``sweep expect --json`` prints them.
 
         Returns
         -------
         list of dict
-            ``name``, ``verdict``, numbers of runs or groups, and the worst offender, for each.
+            For each, its ``name``, ``verdict``, numbers of runs or groups, and worst offender.
         """
         expectations = recorded_sweep(self.description, str(self)).expectations
         return as_json(judge(expectations, Results.of(self), f"{self}: expect"))
