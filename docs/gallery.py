@@ -14,7 +14,7 @@ FOLDER = DOCS / "figures" / "gallery"
 STORE = "results/temperature_supply.zarr"
 HEAD = f"""# Gallery
 
-*Made by `python docs/gallery.py {STORE}`, of the store of `sweep run builtin:temperature_supply`.*
+*Made by `python docs/gallery.py {STORE}`, from the store of `sweep run builtin:temperature_supply`.*
 
 Each figure stands above the command that draws it. With `--style paper`, any of them has the width
 of a column, 300 dpi, and symbols on its axes.
@@ -40,9 +40,9 @@ FIGURES = (
         {"name": "tau_los", "where": "T0 == 4000 and tau0_target == 1 and mu_orbit10pct == 1"},
         "The optical depth of all rings of a disk over time",
     ),
-    ("sensitivity", {}, "What each axis alone does to the mass lost"),
-    ("sensitivity", {"style": "paper"}, "The same for a paper"),
-    ("cache", {}, "Which arrays runs have shared"),
+    ("sensitivity", {}, "The effect of each axis alone on the mass lost"),
+    ("sensitivity", {"style": "paper"}, "The same figure for a paper"),
+    ("cache", {}, "Which arrays the runs shared"),
 )
 
 

@@ -21,7 +21,7 @@ SWEEP_FILE = f"""# The sweep file
 
 *Made by `{COMMAND}`; `sweep reference` prints the tables.*
 
-A sweep file is a YAML file with these sections. `sweep init` writes one to begin with. Keys that
+A sweep file is a YAML file with these sections. `sweep init` writes one to start from. Keys that
 axes and overrides set are those of a configuration, with dots: `temperature.T0`.
 [model.md](model.md#defaults) lists them, and `marsdisk show CONFIG --all`
 prints them. A section of the configuration that is given whole, such as `set: {{temperature:

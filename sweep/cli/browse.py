@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--address",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; whoever reaches it can read the store.",
+    help="Address to listen on; anyone who can reach it can read the store.",
 )
 @click.option(
     "--host",

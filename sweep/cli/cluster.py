@@ -33,12 +33,14 @@ _SCHEDULER = [
     click.option(
         "--tls-ca",
         type=click.Path(),
-        help="Certificate of the authority that both sides trust (PEM), for tls://.",
+        help="CA certificate that both sides trust (PEM), for tls://.",
     ),
     click.option(
-        "--tls-cert", type=click.Path(), help="Certificate of this side (PEM), for tls://."
+        "--tls-cert", type=click.Path(), help="Certificate of this machine (PEM), for tls://."
     ),
-    click.option("--tls-key", type=click.Path(), help="Its private key (PEM), for tls://."),
+    click.option(
+        "--tls-key", type=click.Path(), help="Private key of that certificate (PEM), for tls://."
+    ),
 ]
 _WORKERS = [
     click.option(
@@ -192,7 +194,7 @@ def submit(
     scheduler: str | None,
     **tls: Any,
 ) -> None:
-    """Hand the sweep in FILE to a cluster; this machine may be switched off afterwards.
+    """Hand the sweep in FILE to a cluster; you may switch this machine off afterwards.
 
     All cases are validated here, and workers are compared with this machine, before the sweep is
     handed over. A driver that dies with its machine is replaced by one that resumes the sweep.
@@ -206,10 +208,8 @@ def submit(
     from ..store.locate import default_location
 
     if scheduler is None:
-        raise ConfigError(
-            ["--scheduler ADDRESS is missing: a driver needs a cluster that outlives this command"],
-            "command line",
-        )
+        cure = "the driver must run on a cluster that outlives this command"
+        raise ConfigError([f"--scheduler ADDRESS is missing: {cure}"], "command line")
     target = scheduler_of(scheduler, **tls)
     sweep = read_sweep(file, overrides)
     location = store or default_location(sweep.spec.name)
@@ -218,8 +218,8 @@ def submit(
         message(f"{location}: everything is committed already; nothing was submitted")
         return
     click.echo(
-        f"submitted {sweep.spec.name}, id {request_id}, to {target.address}; this machine is not"
-        " needed any more"
+        f"submitted {sweep.spec.name}, id {request_id}, to {target.address}; this machine is no"
+        " longer needed"
     )
     commands = [str(Command.sweep(verb, location)) for verb in ("watch", "status", "cancel")]
     message(f"next: {', '.join(commands)}")

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 
 @program(
-    "Parameter sweeps of the Mars disk. Start with: sweep run builtin:temperature_supply, or with a"
-    " file of your own: sweep init"
+    "Parameter sweeps of the Mars disk. Start with: sweep run builtin:temperature_supply, or write"
+    " your own file with: sweep init"
 )
 def main() -> None:
     """Do nothing before the commands."""
@@ -69,7 +69,7 @@ STORE_OPTION = click.option(
         "  [default: results/NAME.zarr]"
     ),
 )
-RETRY = click.option("--retry-failed", is_flag=True, help="Also run failed runs again.")
+RETRY = click.option("--retry-failed", is_flag=True, help="Run failed runs again, too.")
 ENDING_AS_JSON = click.option(
     "--json",
     "as_json",
@@ -83,7 +83,7 @@ ALLOWED = click.option(
     "--max-failures",
     "allowed",
     type=AllowanceParameter(),
-    help="Stop when more runs than this, or more of those finished, have failed.",
+    help="Stop when more runs than this have failed: a number, or a percentage of finished runs.",
 )
 
 
@@ -385,9 +385,7 @@ def doctor(store: "Location", *, repair: bool, deep: bool, as_json: bool) -> Non
     if diagnosis.findings:
         terminal().print(findings_table(diagnosis))
     if diagnosis.driver:
-        line = (
-            f"{diagnosis.driver} is driving this sweep; it will commit the blocks that are pending"
-        )
+        line = f"{diagnosis.driver} is driving this sweep and will commit the pending blocks"
         click.echo(printable(line))
     click.echo(f"{store}: {diagnosis.verdict}")
     sys.exit(OK if diagnosis.is_clean else SOME_FAILED)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def expect(store: "Location", *, file: Path | None, as_json: bool) -> None:
     """Test the results in STORE, finished or not, against conditions that you define.
 
-    A sweep file has them under expect:, by name. They may be changed at any time, since what a
-    store holds does not depend on them. (For numerical errors see marsdisk check, and accuracy: in
-    a sweep file.)
+    They stand under expect: in the sweep file, each with a name. You may change them at any time,
+    because the results in a store do not depend on them. (For numerical errors see marsdisk check,
+    and accuracy: in a sweep file.)
 
     \b
     expect:
@@ -107,6 +107,6 @@ def expect(store: "Location", *, file: Path | None, as_json: bool) -> None:
 @AS_JSON
 @output_options
 def checks(**options: Any) -> None:
-    """Do what sweep expect does, under the name that it had."""
+    """Do what sweep expect does: it is its old name."""
     message("note: sweep checks is now sweep expect, and its --checks is --file", err=True)
     click.get_current_context().invoke(expect, **options)

@@ -174,7 +174,7 @@ def show(
 def plot(
     store: "Location", kind: str, *, style: str, out: str | None, force: bool, **options: Any
 ) -> None:
-    """Draw a figure of STORE for a paper or a screen.
+    """Draw a figure from STORE, for a paper or a screen.
 
     \b
     heatmap      a scalar over two parameters, without interpolation; cells that
@@ -315,9 +315,9 @@ def export(
 ) -> None:
     """Export runs of STORE to a file for other programs, with units.
 
-    Units are in the heads of a CSV file, in the column metadata of a Parquet file (and in
+    Units are in the header of a CSV file, in the column metadata of a Parquet file (and in
     DataFrame.attrs of pandas), and in the CF attributes of a NetCDF file. CSV has all digits of
-    the numbers. Runs that failed or are not done have no numbers; see their status. Large stores
+    the numbers. Failed and pending runs have no numbers; their status says which. Large stores
     are written a few blocks at a time. FILE may be a pipe or a device; an existing file is
     overwritten only with --force.
 

@@ -17,9 +17,9 @@ from .options import AS_JSON
 @AS_JSON
 @command
 def list_command(folder: Path | None, *, as_json: bool) -> None:
-    """List the stores in FOLDER (results by default), the one written last first.
+    """List the stores in FOLDER (results by default), most recently written first.
 
-    The question is the first sentence of the comment that a sweep file begins with.
+    The question is the first sentence of the comment at the top of the sweep file.
 
     \b
     sweep list

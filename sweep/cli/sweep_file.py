@@ -86,7 +86,7 @@ def reference_command(*, markdown: bool) -> None:
 @click.command()
 @command
 def schema() -> None:
-    """Print the JSON Schema of sweep files, by which editors complete and check them.
+    """Print the JSON Schema of sweep files, so that editors can complete and check them.
 
     A sweep file names it in its first line; editors with a YAML language server read that.
 
