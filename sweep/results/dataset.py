@@ -26,6 +26,7 @@ from ..store.description import Description
 from ..store.location import Location
 from ..store.store import Store
 from .columns import STATES, adds_up
+from .conventions import as_cf, store_unit
 from .notes import UNRECORDED, Notes
 from .portable import made_portable, recorded_attributes
 from .quantity import readable_unit
@@ -146,10 +147,12 @@ class SweepAccessor:
         options: dict[str, Any] = {"fill_value": fills} if fills else {}
         grid = along_run.unstack("run", **options)
         restored = {
-            name: (name, np.where(grid[name] == NULL, np.nan, grid[name]), grid[name].attrs)
-            for name in with_nan
+            name: (name, np.where(grid[name] == NULL, np.nan, grid[name])) for name in with_nan
         }
-        return grid.assign_coords(restored)
+        grid = grid.assign_coords(restored)
+        for name in names:
+            grid[name].attrs.update(dataset[name].attrs)
+        return grid
 
     def disk_total(
         self, names: Sequence[str] | None = None, *, parts: bool = False
@@ -196,9 +199,7 @@ class SweepAccessor:
             raise ValueError("the sweep has no rings; its runs are not parts of a disk")
         arrays = self._dataset.data_vars
         additive = [
-            name
-            for name in sorted(map(str, arrays))
-            if adds_up(str(arrays[name].attrs.get("units", "")))
+            name for name in sorted(map(str, arrays)) if adds_up(store_unit(arrays[name].attrs))
         ]
         if names is None:
             names = [name for name in additive if arrays[name].dims == ("run",)]
@@ -264,6 +265,25 @@ class SweepAccessor:
                 " disks with .sel first"
             )
         return low
+
+    def as_cf(self) -> xarray.Dataset:
+        """Return the dataset as the CF conventions ask, for a file that others read.
+
+        Values stay as they are. ``units`` become those of UDUNITS, such as ``6.4171e+23 kg`` for
+        ``M_Mars``, and ``store_units`` keeps ours; flags get the type of their array; and the
+        labels of a dimension that are texts are called ``NAME_label``. ``sweep export --to netcdf``
+        writes runs so.
+
+        Returns
+        -------
+        xarray.Dataset
+            The same arrays with these attributes and names.
+
+        Examples
+        --------
+        >>> ds.sweep.disk_total().sweep.as_cf().to_netcdf("disk.nc")
+        """
+        return as_cf(self._dataset, self._description)
 
     def failed(self) -> xarray.Dataset:
         """Return the runs that failed; ``error`` says why, and :meth:`command` repeats one."""
@@ -438,7 +458,7 @@ class SweepAccessor:
 
     def _row(self, name: str) -> tuple[str, str, str, str, str]:
         array = self._dataset[name]
-        unit = str(array.attrs.get("units", "1"))
+        unit = store_unit(array.attrs)
         return (
             name,
             "" if unit == "1" else unit,
@@ -470,7 +490,7 @@ class SweepAccessor:
         greatest = finite.max()
         if least == greatest:
             return f"{least:.6g}"
-        unit, size = readable_unit(str(array.attrs.get("units", "1")), finite)
+        unit, size = readable_unit(store_unit(array.attrs), finite)
         years = f" ({greatest / size:.3g} yr)" if unit == "yr" else ""
         return f"{least:.6g} to {greatest:.6g}{years}"
 

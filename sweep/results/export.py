@@ -16,6 +16,7 @@ from marsdisk.io.out_file import ENDINGS, OutFile, plain_name
 
 from ..store.store import Store
 from .columns import WORDS, Columns, in_words, label, without_uncommitted
+from .conventions import cf_attributes, cf_origin, quality_of
 
 # runs that are read and written at a time, but at least a block
 AT_ONCE = 2000
@@ -228,12 +229,13 @@ def _netcdf(extract: Extract, out: BinaryIO) -> int:
 
     store = extract.store
     with h5netcdf.File(out, "w") as file:
-        file.attrs.update({"Conventions": "CF-1.11", "title": store.description.title})
+        file.attrs.update(cf_origin(store.description))
         file.attrs.update({key: json.dumps(value) for key, value in _origin(store).items()})
         file.dimensions["run"] = extract.runs.size
         if extract.series:
             file.dimensions["sample"] = store.arrays[extract.series[0]].shape[1]
-        file.create_variable("run", ("run",), "i8", data=extract.runs)
+        run = file.create_variable("run", ("run",), "i8", data=extract.runs)
+        run.attrs.update(cf_attributes("run", {"units": "1"}, "i8"))
         names = store.description.coordinate_names
         coordinates = [name for name in names if name in extract.scalars]
         for name in extract.names:
@@ -263,18 +265,17 @@ def _declare(file: Any, extract: Extract, name: str, coordinates: Sequence[str])
     spec = extract.store.arrays[name]
     dims = ("run", "sample") if name in extract.series else ("run",)
     types = {"T": h5py.string_dtype(), "b": "i1"}
-    variable = file.create_variable(name, dims, types.get(spec.kind, spec.dtype))
-    for key, value in _plain(extract.attributes(name)).items():
-        if key in {"flag_values", "flag_masks"}:
-            variable.attrs[key] = np.array(value, dtype=spec.dtype)
-        else:
-            variable.attrs[key] = value
-    if spec.kind == "b":
-        variable.attrs.update(
-            {"flag_values": np.array([0, 1], dtype="i1"), "flag_meanings": "false true"}
-        )
-    if name not in coordinates:
-        variable.attrs["coordinates"] = " ".join(coordinates)
+    is_coordinate = name in coordinates
+    fill = np.nan if spec.kind == "f" and not is_coordinate else None
+    dtype = types.get(spec.kind, spec.dtype)
+    variable = file.create_variable(name, dims, dtype, fillvalue=fill)
+    attributes = _plain(extract.attributes(name))
+    # the type of texts matters to no attribute
+    variable.attrs.update(cf_attributes(name, attributes, "O" if spec.kind == "T" else spec.dtype))
+    if not is_coordinate:
+        if coordinates:
+            variable.attrs["coordinates"] = " ".join(coordinates)
+        variable.attrs.update(quality_of(name, extract.names))
 
 
 def _plain(attributes: Mapping[str, Any], *, words: bool = False) -> dict[str, Any]:

@@ -109,7 +109,8 @@ def test_netcdf_opens_in_xarray_with_flags_and_units(mixed: Path, tmp_path: Path
     stored = Columns(group)
     with xarray.open_dataset(tmp_path / "all.nc") as dataset:
         assert dataset.M_loss.values.tobytes() == stored["M_loss"].tobytes()
-        assert dataset.M_loss.attrs["units"] == "M_Mars"
+        assert dataset.M_loss.attrs["units"] == "6.4171e+23 kg"
+        assert dataset.M_loss.attrs["store_units"] == "M_Mars"
         assert dataset.status.dtype == np.uint8
         assert dict(
             zip(
