@@ -14,6 +14,7 @@ from marsdisk.physics.constants import M_MARS, R_MARS
 
 from ..store import layout
 from ..store.description import Description
+from .portable import with_every_chunk
 
 #: The attribute with the unit of a store where a file has another text for it.
 STORE_UNITS = "store_units"
@@ -151,7 +152,7 @@ def as_cf(dataset: xarray.Dataset, description: Description) -> xarray.Dataset:
         elif variable.dtype.kind == "f":
             # CF allows none along a dimension of its own name, and xarray adds one
             variable.encoding["_FillValue"] = None
-    return cf.assign_attrs(cf_origin(description))
+    return with_every_chunk(cf).assign_attrs(cf_origin(description))
 
 
 def _is_blank(value: Any) -> bool:

@@ -26,7 +26,8 @@ def made_portable(dataset: xarray.Dataset) -> xarray.Dataset:
     """Return a dataset that can be saved, aligned, and filled as others of xarray can.
 
     Texts are Python's, as xarray can neither promote nor save those of NumPy everywhere; nested
-    attributes are JSON; and the layout of the store's chunks is not taken over by what is saved.
+    attributes are JSON; the layout of the store's chunks is not taken over by what is saved; and
+    chunks that are zero throughout are saved, too (:func:`with_every_chunk`).
 
     Parameters
     ----------
@@ -43,7 +44,20 @@ def made_portable(dataset: xarray.Dataset) -> xarray.Dataset:
         for name, variable in dataset.variables.items()
         if variable.dtype.kind == "T"
     }
-    return dataset.assign(texts).drop_encoding().assign_attrs(_as_text(dataset.attrs))
+    portable = dataset.assign(texts).drop_encoding().assign_attrs(_as_text(dataset.attrs))
+    return with_every_chunk(portable)
+
+
+def with_every_chunk(dataset: xarray.Dataset) -> xarray.Dataset:
+    """Return a dataset of whose arrays Zarr leaves out no chunk when they are saved.
+
+    By default it leaves out those that are zero throughout. xarray declares no fill value in
+    format 2, so that other readers, zarr-python 2 among them, take whatever is in memory for them.
+    """
+    dataset = dataset.copy()
+    for variable in dataset.variables.values():
+        variable.encoding = {**variable.encoding, "write_empty_chunks": True}
+    return dataset
 
 
 def recorded_attributes(dataset: xarray.Dataset) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray
+import zarr
 from small_sweeps import run_here, sweep_file
 
 import sweep
@@ -133,6 +134,17 @@ SAVED = {
     "zarr 3": saved_as_zarr(3),
     "pickle": pickled,
 }
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_zeros_are_saved_as_every_other_number_for_zarr_2_makes_up_what_is_missing(
+    view: xarray.Dataset, tmp_path: Path, version: int
+) -> None:
+    view.to_zarr(tmp_path / "saved.zarr", zarr_format=version, consolidated=False)
+    saved = zarr.open_group(tmp_path / "saved.zarr", mode="r")
+    assert not view.M_loss_other.values.any()
+    lacking = [name for name, array in saved.arrays() if array.nchunks_initialized < array.nchunks]
+    assert lacking == []
 
 
 @pytest.mark.parametrize("how", SAVED)
