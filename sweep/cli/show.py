@@ -316,10 +316,10 @@ def export(
     """Export runs of STORE to a file for other programs, with units.
 
     Units are in the header of a CSV file, in the column metadata of a Parquet file (and in
-    DataFrame.attrs of pandas), and in the CF attributes of a NetCDF file. CSV has all digits of
-    the numbers. Failed and pending runs have no numbers; their status says which. Large stores
-    are written a few blocks at a time. FILE may be a pipe or a device; an existing file is
-    overwritten only with --force.
+    DataFrame.attrs of pandas), and in the attributes of a NetCDF file, as CF and UDUNITS write
+    them (6.4171e+23 kg for M_Mars). CSV has all digits of the numbers. Failed and pending runs have
+    no numbers; their status says which. Large stores are written a few blocks at a time. FILE may
+    be a pipe or a device; an existing file is overwritten only with --force.
 
     \b
     sweep export results/temperature_supply.zarr --to csv \\
