@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from marsdisk.physics.constants import M_MARS, R_MARS
 
@@ -133,13 +133,13 @@ def as_cf(dataset: xarray.Dataset, description: Description) -> xarray.Dataset:
     Returns
     -------
     xarray.Dataset
-        The same values. Texts along a dimension of their own name, which CF knows only as labels,
-        are called ``NAME_label``.
+        The same values. Of an array along a dimension of its own name CF asks that it is of numbers
+        which rise or fall; others (texts, and axes with ``null``) are called ``NAME_label``.
     """
     labels = {
         str(name): f"{name}_label"
         for name in dataset.dims
-        if name in dataset.coords and dataset[name].dtype.kind in "OTU"
+        if name in dataset.coords and not _rises_or_falls(dataset[name].values)
     }
     cf = dataset.reset_index(list(labels)).rename_vars(labels).copy()
     for key, variable in cf.variables.items():
@@ -153,6 +153,14 @@ def as_cf(dataset: xarray.Dataset, description: Description) -> xarray.Dataset:
             # CF allows none along a dimension of its own name, and xarray adds one
             variable.encoding["_FillValue"] = None
     return with_every_chunk(cf).assign_attrs(cf_origin(description))
+
+
+def _rises_or_falls(values: NDArray[Any]) -> bool:
+    if values.dtype.kind not in "iuf":
+        return False
+    steps = np.diff(values)
+    is_finite = bool(np.isfinite(values).all())
+    return is_finite and bool((steps > 0).all() or (steps < 0).all())
 
 
 def _is_blank(value: Any) -> bool:

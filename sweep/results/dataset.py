@@ -270,9 +270,9 @@ class SweepAccessor:
         """Return the dataset as the CF conventions ask, for a file that others read.
 
         Values stay as they are. ``units`` become those of UDUNITS, such as ``6.4171e+23 kg`` for
-        ``M_Mars``, and ``store_units`` keeps ours; flags get the type of their array; and the
-        labels of a dimension that are texts are called ``NAME_label``. ``sweep export --to netcdf``
-        writes runs so.
+        ``M_Mars``, and ``store_units`` keeps ours; flags get the type of their array; and labels of
+        a dimension that are texts, or numbers with NaN or in no order, are called ``NAME_label``.
+        ``sweep export --to netcdf`` writes runs so.
 
         Returns
         -------

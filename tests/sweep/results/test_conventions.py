@@ -150,6 +150,17 @@ def test_as_cf_leaves_values_and_the_dataset_that_it_is_of_as_they_are(
     xarray.testing.assert_identical(cf.sweep.as_cf(), cf)
 
 
+def test_only_numbers_that_rise_or_fall_are_coordinates_of_cf(mixed: Path) -> None:
+    grid = sweep.open_store(mixed).sweep.grid()
+    assert {"variant_label", "cache_label", "T0", "ring"} <= set(grid.sweep.as_cf().coords)
+    falling = grid.isel(T0=slice(None, None, -1)).sweep.as_cf()
+    assert falling.indexes["T0"].is_monotonic_decreasing
+    for values in ([3000.0, np.nan], [3000.0, 3000.0]):
+        cf = grid.isel(T0=[0, 1]).assign_coords(T0=values).sweep.as_cf()
+        assert "T0" not in cf.coords
+        np.testing.assert_array_equal(cf.T0_label.values, values)
+
+
 def test_a_file_of_cf_is_still_a_sweep(mixed: Path, tmp_path: Path) -> None:
     runs = sweep.open_store(mixed)
     runs.sweep.as_cf().to_netcdf(tmp_path / "runs.nc")
