@@ -11,7 +11,8 @@ from matplotlib.ticker import NullFormatter
 import sweep
 from sweep import plots
 from sweep.plots.choice import Choice
-from sweep.plots.page import COLOURS, Page
+from sweep.plots.colours import COLOURS
+from sweep.plots.page import Page
 from sweep.plots.radial import draw_rings
 from sweep.results.quantity import Quantity
 from sweep.store.store import Store

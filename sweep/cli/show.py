@@ -139,6 +139,23 @@ def show(
 @click.option("--vmin", type=float, help="heatmap: value at the lower end of the colours.")
 @click.option("--vmax", type=float, help="heatmap: value at the upper end of the colours.")
 @click.option(
+    "--cmap",
+    metavar="NAME",
+    help=(
+        "heatmap, series, psd, radial: colour map, by Matplotlib's name, such as cividis or"
+        " magma_r.  [default: viridis]"
+    ),
+)
+@click.option(
+    "--unit",
+    metavar="UNIT",
+    help=(
+        "heatmap, series, radial, sensitivity: unit of the result, such as kg, 'M_Mars yr-1', um,"
+        " or '1e-9 M_Mars'; one that does not fit is answered with those that do.  [default: by"
+        " the values]"
+    ),
+)
+@click.option(
     "--xscale",
     type=click.Choice(["linear", "log"]),
     help="series, psd, sensitivity: scale of the horizontal axis.  [default: by the values]",

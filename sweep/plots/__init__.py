@@ -34,6 +34,10 @@ KINDS = {
 SCALES = ("linear", "log")
 #: Axes of each kind whose scale may be chosen; those of others are cells, rings, or names.
 AXES_WITH_SCALES = {"series": "xy", "psd": "xy", "sensitivity": "x", "convergence": "y"}
+#: Kinds whose colours are those of a colour map.
+WITH_COLOUR_MAP = ("heatmap", "series", "psd", "radial")
+#: Kinds that draw a result, in a unit that may be chosen.
+WITH_UNIT = ("heatmap", "series", "radial", "sensitivity")
 #: Options that name a parameter: by its name in the store, or by its configuration key.
 PARAMETERS = ("x", "y", "over")
 
@@ -65,7 +69,7 @@ def options(kind: str) -> list[str]:
     ]
 
 
-def draw(
+def draw(  # noqa: PLR0913 - options, by name
     store: "Store | str | Path",
     kind: str,
     *,
@@ -75,6 +79,8 @@ def draw(
     width: float | None = None,
     xscale: str | None = None,
     yscale: str | None = None,
+    cmap: str | None = None,
+    unit: str | None = None,
     **requested: Any,
 ) -> "Figure":
     """Draw a figure of a store.
@@ -95,6 +101,11 @@ def draw(
         mm, width of the figure; by default that of the style.
     xscale, yscale : {"linear", "log"} or None
         Scales in place of those that suit the values, where the figure has such axes.
+    cmap : str or None
+        Matplotlib's name of the colour map, in place of viridis, where the figure has one.
+    unit : str or None
+        Unit of the result, such as ``kg`` or ``M_Mars yr-1``, in place of one that suits its
+        values, where the figure draws a result.
     **requested : Any
         Options of the kind, see :func:`options`.
 
@@ -108,7 +119,8 @@ def draw(
     PlotError
         matplotlib is missing, or there is no such kind or option.
     StoreError
-        The store cannot be read, or has no data for such a figure.
+        The store cannot be read, has no data for such a figure, or there is no such colour map or
+        unit.
 
     Examples
     --------
@@ -121,9 +133,13 @@ def draw(
             raise PlotError(
                 f"{name} has no use in {kind}; it takes {', '.join(known_options) or 'no options'}"
             )
+    if cmap is not None and kind not in WITH_COLOUR_MAP:
+        raise PlotError(f"{kind} has no colour map to choose")
+    if unit is not None and kind not in WITH_UNIT:
+        raise PlotError(f"{kind} has no unit to choose")
     from .page import Page
 
-    page = Page(style, notes if notes is not None else [], title, width)
+    page = Page(style, notes if notes is not None else [], title, width, cmap, unit)
     store = Store.open(store) if isinstance(store, str | Path) else store
     for option in PARAMETERS:
         if isinstance(requested.get(option), str):

@@ -223,7 +223,12 @@ class Choice:
             raise StoreError(f"{name!r} is no {kind} of the store; there are {', '.join(names)}")
 
     def quantity(
-        self, name: str, values: NDArray[np.float64], summed: str | None = None
+        self,
+        name: str,
+        values: NDArray[np.float64],
+        words: str = "",
+        *,
+        summed: str | None = None,
     ) -> Quantity:
         """Return how a result is shown, such as ``M_loss of the whole disk [1e-9 M_Mars]``.
 
@@ -233,16 +238,26 @@ class Choice:
             The result.
         values : array
             All of its values that are drawn, in the unit of the store.
+        words : str
+            What it is called; by default its name, with what it is a sum of.
         summed : str or None
             The ring axis where the quantity is summed over rings.
 
         Returns
         -------
         Quantity
-            Its unit, and the words for it.
+            Its unit, which is that of the page if one was chosen, and the words for it.
+
+        Raises
+        ------
+        StoreError
+            The result cannot be shown in the chosen unit.
         """
-        words = f"{name} of {self.selection.rings_in_words}" if summed else ""
+        if summed and not words:
+            words = f"{name} of {self.selection.rings_in_words}"
         quantity = Quantity.of(self.store, name, values, words)
+        if self.page.unit is not None:
+            quantity = quantity.in_unit(self.page.unit)
         self.page.note_units(quantity)
         return quantity
 

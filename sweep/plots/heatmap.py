@@ -1,5 +1,6 @@
 """A scalar over two parameters, one cell for each run or disk, never interpolated."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,10 +9,9 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
@@ -21,16 +21,8 @@ from ..results.cells import Cells, cells
 from ..results.quantity import Quantity
 from ..store.store import Store
 from .choice import Choice, source, with_unit
-from .page import (
-    CMAP,
-    Page,
-    colour_scale,
-    hatch,
-    hatch_legend,
-    is_bright,
-    plain,
-    value_ticks,
-)
+from .colours import ColourScale, is_bright, label_decades
+from .page import Page, hatch, hatch_legend, plain, value_ticks
 from .points import are_numbers, draw_points, point_legend
 
 MAX_PANELS = 24
@@ -38,7 +30,17 @@ MAX_COLUMNS = 3
 #: Cells per run; runs that make a sparser grid are drawn as points.
 MAX_CELLS_PER_RUN = 4
 #: Cells of a figure into which their values are written.
-MAX_CELLS_WRITTEN = 42
+MAX_CELLS_WRITTEN = 59
+#: Digits of the values in cells, the most that fit.
+DIGITS_IN_CELLS = (3, 2)
+#: Sizes of these digits over that of the figure's font, the largest that fits.
+SIZES_IN_CELLS = (0.83, 0.67)
+#: Share of a cell that its digits may fill.
+MAX_SHARE_OF_CELL = 0.9
+#: Powers of ten between which numbers in cells are written out.
+PLAIN_EXPONENTS = range(-3, 5)
+#: Cells of a panel beyond which they are pixels in a file of shapes.
+MAX_CELLS_AS_SHAPES = 400
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def heatmap(  # noqa: PLR0913 - options, by name
         )
     stored = _read_panels(axes, name)
     values = np.concatenate([panel.value.ravel() for panel in stored])
-    quantity = axes.choice.quantity(name, values, axes.summed)
+    quantity = axes.choice.quantity(name, values, summed=axes.summed)
     page.note_units(axes.along_x, axes.along_y)
     shown = [
         replace(
@@ -141,8 +143,9 @@ def heatmap(  # noqa: PLR0913 - options, by name
         )
         for panel in stored
     ]
-    norm = colour_scale(np.concatenate([panel.value.ravel() for panel in shown]), vmin, vmax)
-    return _draw_figure(page, axes, shown, quantity, norm)
+    shown_values = np.concatenate([panel.value.ravel() for panel in shown])
+    colours = ColourScale.of(shown_values, page.colour_map, vmin, vmax)
+    return _draw_figure(axes, shown, quantity, colours)
 
 
 def _choose_axes(
@@ -210,13 +213,10 @@ def _are_scattered(panels: Sequence[Cells], runs: int) -> bool:
 
 
 def _draw_figure(
-    page: Page,
-    axes: _HeatmapAxes,
-    panels: list[Cells],
-    quantity: Quantity,
-    norm: Normalize,
+    axes: _HeatmapAxes, panels: list[Cells], quantity: Quantity, colours: ColourScale
 ) -> Figure:
     choice = axes.choice
+    page = choice.page
     store = choice.store
     scattered = _are_scattered(panels, choice.runs.size)
     columns = min(len(panels), MAX_COLUMNS)
@@ -229,22 +229,23 @@ def _draw_figure(
     )
     counts = Counter[State]()
     cell_count = sum(panel.value.size for panel in panels)
-    write = cell_count <= MAX_CELLS_WRITTEN and page.style == "screen"
+    has_numbers = cell_count <= MAX_CELLS_WRITTEN and not scattered
+    numbers = list[_Number]()
     for i, (ax, value, panel) in enumerate(zip(grid.flat, axes.panels, panels, strict=False)):
         if scattered:
-            counts.update(draw_points(ax, panel, norm))
+            counts.update(draw_points(ax, panel, colours))
         else:
-            counts.update(_draw_cells(ax, panel, norm, f"{i}", write=write))
+            counts.update(_draw_cells(ax, panel, colours, f"{i}"))
+            if has_numbers:
+                numbers += _write_values(ax, panel, colours, f"{i}")
             value_ticks(ax, "x", panel.x, most=12 // columns + 2, letters=60 // columns)
             value_ticks(ax, "y", panel.y)
         if axes.over:
             heading = f"{plain(axes.over)} = {with_unit(store, axes.over, value)}"
             ax.set_title(heading.replace("\u00a0", " "))
     _label_outer_axes(grid, len(panels), page.label(axes.along_x), page.label(axes.along_y))
-    bar = figure.colorbar(
-        ScalarMappable(norm, CMAP), ax=grid, label=page.label(quantity, folds=True), pad=0.02
-    )
-    bar.ax.minorticks_off()
+    bar = figure.colorbar(colours.bar, ax=grid, label=page.label(quantity, folds=True), pad=0.02)
+    label_decades(bar, colours)
     page.title(
         figure,
         f"{quantity.head} over {plain(axes.along_x.words)} and {plain(axes.along_y.words)}",
@@ -258,6 +259,10 @@ def _draw_figure(
         words = f"white: infinite ({counted(infinite, 'cell')})"
         entries.append(Patch(facecolor="white", edgecolor="0.6", label=words))
     page.legend(figure, entries)
+    if numbers and not _fit_into_cells(figure, numbers):
+        page.notes.append(
+            "the values are not written into the cells, which are too small; see --width"
+        )
     return figure
 
 
@@ -274,52 +279,114 @@ def _label_outer_axes(grid: NDArray[Any], panels: int, x_label: str, y_label: st
         ax.set_ylabel(y_label)
 
 
-def _draw_cells(
-    ax: Axes, panel: Cells, norm: Normalize, panel_id: str, *, write: bool
-) -> dict[State, int]:
+def _draw_cells(ax: Axes, panel: Cells, colours: ColourScale, panel_id: str) -> dict[State, int]:
     """Fill one panel and return the number of cells in each state that is marked."""
-    value = np.ma.masked_invalid(panel.value)
-    if isinstance(norm, LogNorm):
-        value = np.ma.masked_less_equal(value, 0.0)
     ax.pcolormesh(
         np.arange(len(panel.x) + 1),
         np.arange(len(panel.y) + 1),
-        value,
-        norm=norm,
-        cmap=CMAP,
-        rasterized=value.size > 400,
+        _with_colour(panel, colours),
+        norm=colours.norm,
+        cmap=colours.colour_map,
+        rasterized=panel.value.size > MAX_CELLS_AS_SHAPES,
     )
-    states = panel.marked(log=isinstance(norm, LogNorm))
-    bright = np.ma.getmaskarray(value) | np.vectorize(is_bright, otypes=[bool])(
-        norm(value).filled(1.0)
-    )
+    states = panel.marked(log=colours.is_log)
+    bright = _are_bright(panel, colours)
     for state, marked in states.items():
         for j, i in np.argwhere(marked):
             colour = "0.25" if bright[j, i] else "0.85"
             gid = f"{state.name.lower()}-{panel_id}-{j}-{i}"
             hatch(ax, state, (i, j), (1, 1), gid, colour=colour)
-    if write:
-        _write_values(ax, panel, norm, bright)
     ax.set(xlim=(0, len(panel.x)), ylim=(0, len(panel.y)))
     ax.tick_params(length=0)
     return {state: int(marked.sum()) for state, marked in states.items()}
 
 
-def _write_values(ax: Axes, panel: Cells, norm: Normalize, bright: NDArray[np.bool_]) -> None:
-    for (j, i), number in np.ndenumerate(panel.value):
-        if not np.isfinite(number):
+def _with_colour(panel: Cells, colours: ColourScale) -> np.ma.MaskedArray[Any, Any]:
+    """Return the values of cells, without those that have no colour."""
+    value = np.ma.masked_invalid(panel.value)
+    if colours.is_log:
+        value = np.ma.masked_less_equal(value, 0.0)
+    return value
+
+
+def _are_bright(panel: Cells, colours: ColourScale) -> NDArray[np.bool_]:
+    """Return where black text is easier to read than white; cells without a colour are bright."""
+    value = _with_colour(panel, colours)
+    bright = np.ma.getmaskarray(value).copy()
+    faces = colours.colours_of(value.filled(np.nan))
+    for j, i in np.argwhere(~bright):
+        bright[j, i] = is_bright(faces[j, i])
+    return bright
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A value that is written into its cell."""
+
+    value: float
+    text: Text
+    panel: Axes
+
+    def shorten(self, digits: int) -> None:
+        """Write it with at most this many significant digits."""
+        rounded = float(f"{self.value:.{digits - 1}e}")
+        mantissa, exponent = f"{rounded:.{digits - 1}e}".split("e")
+        words = f"{float(mantissa):g}e{int(exponent)}"
+        if rounded == 0.0 or int(exponent) in PLAIN_EXPONENTS:
+            words = np.format_float_positional(rounded, trim="-")
+        self.text.set_text(words)
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is smaller than its cell, as the figure is laid out."""
+        corners = self.panel.transData.transform([(0.0, 0.0), (1.0, 1.0)])
+        width, height = np.abs(corners[1] - corners[0]) * MAX_SHARE_OF_CELL
+        box = self.text.get_window_extent()
+        return bool(box.width <= width and box.height <= height)
+
+
+def _write_values(ax: Axes, panel: Cells, colours: ColourScale, panel_id: str) -> list[_Number]:
+    """Write the value of each cell into it."""
+    bright = _are_bright(panel, colours)
+    numbers = []
+    for (j, i), value in np.ndenumerate(panel.value):
+        if not np.isfinite(value):
             continue
         box = None
-        if panel.state[j, i] == State.EARLY and number > 0.0:
+        if panel.state[j, i] == State.EARLY and value > 0.0:
             # Hatching behind the digits would make them unreadable.
-            box = {"facecolor": mpl.colormaps[CMAP](norm(number)), "lw": 0, "pad": 1}
-        ax.text(
+            box = {"facecolor": colours.colours_of(np.float64(value)), "lw": 0, "pad": 1}
+        text = ax.text(
             i + 0.5,
             j + 0.5,
-            f"{number:.3g}",
+            "",
             ha="center",
             va="center",
             color="black" if bright[j, i] else "white",
-            fontsize="small",
             bbox=box,
+            gid=f"value-{panel_id}-{j}-{i}",
         )
+        # The layout keeps no space for what stays within its cell.
+        text.set_in_layout(False)
+        numbers.append(_Number(float(value), text, ax))
+    return numbers
+
+
+def _fit_into_cells(figure: Figure, numbers: list[_Number]) -> bool:
+    """Write all numbers with as many and as large digits as fit, or remove them.
+
+    Returns
+    -------
+    bool
+        Whether they fit.
+    """
+    figure.draw_without_rendering()
+    for digits, size in itertools.product(DIGITS_IN_CELLS, SIZES_IN_CELLS):
+        for number in numbers:
+            number.shorten(digits)
+            number.text.set_fontsize(size * float(mpl.rcParams["font.size"]))
+        if all(number.fits for number in numbers):
+            return True
+    for number in numbers:
+        number.text.remove()
+    return False

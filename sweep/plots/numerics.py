@@ -14,7 +14,8 @@ from ..results.columns import Columns
 from ..store import layout
 from ..store.store import Store
 from .choice import source
-from .page import COLOURS, Page, plain
+from .colours import COLOURS
+from .page import Page, plain
 
 #: Limits between which relative errors are drawn.
 MIN_ERROR_DRAWN = 1e-17

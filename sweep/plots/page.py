@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
-from ..common import palette
 from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
-from ..results.quantity import Quantity, is_logarithmic, remark_on_units
+from ..results.quantity import Quantity, remark_on_units
+from .colours import CMAP, line_colours, refuse_unknown_map
 
-COLOURS = palette.FIGURE_COLOURS
-CMAP = "viridis"
 MAX_LABEL_CHARACTERS = 32
 #: Letters of the label of an upright axis beyond which its unit stands on a second line.
 MAX_LETTERS_IN_LINE = 24
@@ -88,17 +85,23 @@ class Page:
         Title in place of its own; None for that, which a figure for a paper has as a note.
     width : float or None
         mm, width of the figure; None for that of its style.
+    cmap : str or None
+        Matplotlib's name of the colour map; None for :data:`sweep.plots.colours.CMAP`.
+    unit : str or None
+        Unit of the result that is drawn; None for one that suits its values.
 
     Raises
     ------
     StoreError
-        There is no such style, or no such width.
+        There is no such style, width, or colour map.
     """
 
     style: str
     notes: list[str]
     heading: str | None = None
     width: float | None = None
+    cmap: str | None = None
+    unit: str | None = None
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
@@ -107,6 +110,17 @@ class Page:
             raise StoreError(
                 f"width = {self.width:g}: a figure is {MIN_WIDTH:g} to {MAX_WIDTH:g} mm wide"
             )
+        if self.cmap is not None:
+            refuse_unknown_map(self.cmap)
+
+    @property
+    def colour_map(self) -> Colormap:
+        """The colour map of the figure."""
+        return mpl.colormaps[CMAP if self.cmap is None else self.cmap]
+
+    def line_colours(self, count: int) -> list[Any]:
+        """Return a colour of the colour map for each of some curves, in order."""
+        return line_colours(self.colour_map, count)
 
     def context(self) -> AbstractContextManager[None]:
         """Return the context in which figures are drawn and written."""
@@ -236,44 +250,6 @@ def plain(value: Any) -> str:
     if len(text) > MAX_LABEL_CHARACTERS:
         text = f"{text[: MAX_LABEL_CHARACTERS - 1]}…"
     return text.replace("$", r"\$")
-
-
-def colour_scale(
-    values: NDArray[Any], least: float | None = None, greatest: float | None = None
-) -> Normalize:
-    """Return a colour scale that suits the values.
-
-    Parameters
-    ----------
-    values : array
-        What is to be shown.
-    least, greatest : float or None
-        Ends of the scale; None for those of the values.
-
-    Raises
-    ------
-    StoreError
-        The ends are not in order, or a logarithmic scale would begin at zero or below.
-    """
-    finite = values[np.isfinite(values)]
-    is_log = is_logarithmic(values)
-    if is_log:
-        finite = finite[finite > 0.0]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    low = low if least is None else least
-    high = high if greatest is None else greatest
-    has_limits = least is not None or greatest is not None
-    if has_limits and not low < high:
-        raise StoreError(f"the colours would go from {low:g} to {high:g}; give vmin below vmax")
-    if is_log and low <= 0.0:
-        raise StoreError(f"vmin = {low:g}: the colours are logarithmic and begin above zero")
-    return LogNorm(low, high) if is_log else Normalize(low, high)
-
-
-def is_bright(share: float) -> bool:
-    """Whether black text is easier to read than white at ``share`` (0 to 1) of the colour map."""
-    red, green, blue, _ = mpl.colormaps[CMAP](share)
-    return bool(0.3 * red + 0.6 * green + 0.1 * blue > 0.5)
 
 
 def hatch(

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.cells import Cells
 from ..results.quantity import is_logarithmic
-from .page import CMAP
+from .colours import ColourScale
 
 
 def are_numbers(values: Sequence[Any]) -> bool:
@@ -20,7 +19,7 @@ def are_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[State, int]:
+def draw_points(ax: Axes, cells: Cells, colours: ColourScale) -> dict[State, int]:
     """Draw a point for each run, coloured by its value.
 
     Parameters
@@ -29,8 +28,8 @@ def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[State, int]:
         Where to draw.
     cells : Cells
         The runs, as cells of a sparse grid.
-    norm : matplotlib.colors.Normalize
-        Colour scale of the values.
+    colours : ColourScale
+        Colours of the values.
 
     Returns
     -------
@@ -42,7 +41,7 @@ def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[State, int]:
     y = np.array(cells.y, dtype=float)[j]
     value = cells.value[j, i]
     state = cells.state[j, i]
-    if isinstance(norm, LogNorm):
+    if colours.is_log:
         state = np.where(value == 0.0, State.ZERO, state)
     for coloured in (State.DONE, State.EARLY):
         selected = state == coloured
@@ -50,8 +49,8 @@ def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[State, int]:
             x[selected],
             y[selected],
             c=value[selected],
-            norm=norm,
-            cmap=CMAP,
+            norm=colours.norm,
+            cmap=colours.colour_map,
             marker=LOOKS[coloured].marker,
             s=26,
             edgecolors="0.3",

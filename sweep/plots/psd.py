@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -18,11 +15,8 @@ from ..results.rerun import RecordedRuns, find_run
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source
-from .page import CMAP, Page, folded, plain
-
-#: Snapshots that a legend lists; more have a colour bar.
-MAX_LEGEND_ENTRIES = 8
-COLOUR_BAR_TICKS = 6
+from .colours import MAX_LEGEND_ENTRIES, bar_of_steps
+from .page import Page, folded, plain
 
 
 def psd(
@@ -78,7 +72,7 @@ def psd(
     page.note_units(sizes)
     figure, axes = page.figure(height=0.62)
     ax = axes[0, 0]
-    colours = [mpl.colormaps[CMAP](i / max(t.size - 1, 1) * 0.92) for i in range(t.size)]
+    colours = page.line_colours(t.size)
     times = time.convert(store.rows("t", number))
     s_blow = sizes.convert(store.rows("s_blow", number))
     for i, colour in enumerate(colours):
@@ -139,13 +133,4 @@ def _explain_colours(
         ]
         ax.legend(handles=entries, fontsize="small")
         return
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(0, t.size - 1), mpl.colors.ListedColormap(colours)),
-        ax=ax,
-        label=time.head,
-    )
-    labelled = sorted({round(i) for i in np.linspace(0, t.size - 1, COLOUR_BAR_TICKS)})
-    bar.set_ticks(
-        [i * (t.size - 1) / t.size + 0.5 * (t.size - 1) / t.size for i in labelled],
-        labels=[f"{t[i]:.3g}" for i in labelled],
-    )
+    bar_of_steps(figure, ax, colours, [f"{moment:.3g}" for moment in t], time.head)

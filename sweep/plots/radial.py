@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -18,7 +17,8 @@ from ..results.quantity import RING_RADIUS, Quantity, is_logarithmic_time
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source
-from .page import CMAP, Page, colour_scale, hatch, hatch_legend
+from .colours import ColourScale
+from .page import Page, hatch, hatch_legend
 
 
 def radial(
@@ -109,8 +109,7 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
         )
     stored = {run: store.rows(name, run) for run in done}
     words = f"{name} per ring" if adds_up(store.unit(name)) else name
-    quantity = Quantity.of(store, name, np.concatenate([stored[run] for run in done]), words)
-    choice.page.note_units(quantity)
+    quantity = choice.quantity(name, np.concatenate([stored[run] for run in done]), words)
     values = {run: quantity.convert(stored[run]) for run in done}
     stored_times = {run: store.rows("t", run) for run in done}
     time = Quantity.of(store, "t", np.concatenate([*stored_times.values()]), "time")
@@ -124,7 +123,8 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
             positive = times[run] > 0.0
             times[run] = times[run][positive]
             values[run] = values[run][positive]
-    norm = colour_scale(np.concatenate([values[run] for run in done]))
+    drawn_values = np.concatenate([values[run] for run in done])
+    colours = ColourScale.of(drawn_values, choice.page.colour_map)
     counts = Counter[State]()
     has_zeros = False
     early = 0
@@ -137,10 +137,10 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
             counts[state] += 1
             continue
         value = values[run]
-        if isinstance(norm, LogNorm) and (value <= 0.0).any():
+        if colours.is_log and (value <= 0.0).any():
             value = np.where(value > 0.0, value, np.nan)
             has_zeros = True
-        _draw_ring(ax, times[run], value, low, high, norm, log_t=log_t)
+        _draw_ring(ax, times[run], value, low, high, colours, log_t=log_t)
         early += bool(stopped_early(stop[run]))
     drawn = bounds[choice.runs]
     ax.set(
@@ -160,7 +160,7 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
                 label=f"white: after the end ({counted(early, 'ring')} {State.EARLY.word})",
             )
         )
-    return ScalarMappable(norm, CMAP), patches, quantity
+    return colours.bar, patches, quantity
 
 
 def _draw_ring(
@@ -169,7 +169,7 @@ def _draw_ring(
     value: NDArray[np.float64],
     low: float,
     high: float,
-    norm: Normalize,
+    colours: ColourScale,
     *,
     log_t: bool,
 ) -> None:
@@ -180,7 +180,7 @@ def _draw_ring(
         [t[0], *middle, t[-1]],
         [low, high],
         np.ma.masked_invalid(value[None, :]),
-        norm=norm,
-        cmap=CMAP,
+        norm=colours.norm,
+        cmap=colours.colour_map,
         rasterized=True,
     )

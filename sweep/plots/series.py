@@ -21,7 +21,8 @@ from ..results.selection import drawn_at_random
 from ..store import layout
 from ..store.store import Store
 from .choice import Choice, source, with_unit
-from .page import CMAP, COLOURS, Page, plain
+from .colours import COLOURS
+from .page import Page, plain
 
 #: Curves of a figure; of more, a random sample is drawn.
 MAX_CURVES_DRAWN = 2000
@@ -106,7 +107,7 @@ def series(
         choice.refuse_no_number(panel_name, ("sample",))
         stored, lacking = _read_curves(choice, panel_name, summed)
         values = np.concatenate([curve.values for curve in stored])
-        quantity = choice.quantity(panel_name, values, summed)
+        quantity = choice.quantity(panel_name, values, summed=summed)
         times = np.concatenate([curve.t for curve in stored])
         time = Quantity.of(store, "t", times, "time")
         curves = [
@@ -240,7 +241,7 @@ def _line_styles(
     by_spread = sorted(varying, key=lambda axis: _spread(values[axis], curves), reverse=True)
     colour_axis, *other_axes = by_spread
     steps = choice.values(colour_axis)
-    colours = [mpl.colormaps[CMAP](i / max(len(steps) - 1, 1) * 0.92) for i in range(len(steps))]
+    colours = choice.page.line_colours(len(steps))
     styles: list[LineStyle] = []
     for value in values[colour_axis]:
         styles.append({"color": colours[steps.index(value)]})

@@ -18,7 +18,8 @@ from ..results.columns import labels
 from ..results.quantity import is_logarithmic
 from ..store.store import Store
 from .choice import Choice, source, with_unit
-from .page import COLOURS, Page, plain
+from .colours import COLOURS
+from .page import Page, plain
 
 #: Fraction of the range that is left free on both sides for the values of the axes.
 MARGIN = 0.22
@@ -105,7 +106,7 @@ def sensitivity(
         page.notes.append(f"not shown: {counted(infinite, 'value')} of {name}, being infinite")
     bars = [replace(bar, values=np.where(np.isinf(bar.values), np.nan, bar.values)) for bar in bars]
     stored = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
-    quantity = choice.quantity(name, stored, summed)
+    quantity = choice.quantity(name, stored, summed=summed)
     bars = [replace(bar, values=quantity.convert(bar.values)) for bar in bars]
     values = quantity.convert(stored)
     are_alone = all(np.isfinite(bar.values).sum() < 2 for bar in bars)

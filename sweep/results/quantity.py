@@ -4,6 +4,7 @@ Figures, the page, and tables of runs and totals take both from here. Conditions
 files, answers on sensitivity, comparisons of stores, and Python keep the units of the store.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -14,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from marsdisk.physics.constants import R_MARS, YEAR
+from marsdisk.physics.constants import DAY, M_MARS, R_MARS, YEAR
 from marsdisk.physics.orbit import reference_radius
 
+from ..common.errors import StoreError
+from ..common.text import listed
 from ..store import layout
 from ..store.store import Store
 from .columns import adds_up
@@ -36,6 +39,25 @@ PLAIN_NUMBERS = (1e-3, 1e4)
 MIN_WITH_POWER = 1e-290
 #: Largest over smallest positive value beyond which a scale is logarithmic.
 DECADE = 10.0
+#: Units that a person may choose, by what they measure, in SI units; in the order of suggestions.
+UNITS: Mapping[str, Mapping[str, float]] = {
+    "mass": {"kg": 1.0, "M_Mars": M_MARS, "g": 1e-3},
+    "length": {"m": 1.0, "µm": MICROMETRE, "mm": 1e-3, "cm": 1e-2, "km": 1e3, "R_M": R_MARS},
+    "time": {"s": 1.0, "yr": YEAR, "d": DAY, "h": 3600.0},
+    "temperature": {"K": 1.0},
+    "energy": {"J": 1.0, "erg": 1e-7},
+    "size in memory": {"byte": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9},
+}
+#: Other spellings of units.
+SPELLINGS = {
+    "um": "µm",
+    "\N{GREEK SMALL LETTER MU}m": "µm",
+    "year": "yr",
+    "day": "d",
+    "R_Mars": "R_M",
+}
+#: Units that a message suggests.
+MAX_UNITS_LISTED = 9
 #: Digits of the radius of a ring, unless more are needed to tell rings apart.
 RADIUS_DIGITS = range(4, 13)
 
@@ -110,6 +132,44 @@ class Quantity:
         if not radii:
             return cls.of(store, name)
         return replace(RING_RADIUS, name=name, radii=radii)
+
+    def in_unit(self, unit: str) -> "Quantity":
+        """Return the quantity as it is shown in a unit that a person chose.
+
+        Parameters
+        ----------
+        unit : str
+            Such as ``kg``, ``kg/yr``, ``kg yr-1`` or ``1e-9 M_Mars``.
+
+        Returns
+        -------
+        Quantity
+            Named in the spelling of :data:`UNITS`.
+
+        Raises
+        ------
+        StoreError
+            The quantity has no unit, or cannot be converted to this one; the message names some
+            that fit.
+
+        Examples
+        --------
+        >>> Quantity.of(store, "M_loss").in_unit("kg").head
+        'M_loss [kg]'
+        """
+        stored = _Unit.of(self.stored_unit)
+        if stored is None or not stored.powers:
+            raise StoreError(f"{self.name} has no unit that could be changed to {unit!r}")
+        wanted = _Unit.of(unit)
+        if wanted is None or wanted.dimensions != stored.dimensions:
+            units = listed(list(stored.alternatives()), MAX_UNITS_LISTED)
+            raise StoreError(
+                f"{self.name} [{self.stored_unit}] cannot be shown in {unit!r}; units that fit:"
+                f" {units}, and powers of ten of these such as '1e-9 {self.stored_unit}'"
+            )
+        # The power of ten by itself, so that 1e-9 M_Mars are just that.
+        factor = float(wanted.power_of_ten or 1.0) * (wanted.size / stored.size)
+        return replace(self, unit=wanted.name, factor=factor)
 
     @property
     def head(self) -> str:
@@ -284,6 +344,78 @@ def readable_unit(unit: str, values: NDArray[np.float64]) -> tuple[str, float]:
         return unit, 1.0
     exponent = 3 * math.floor(math.log10(largest) / 3)
     return f"1e{exponent} {unit}", float(f"1e{exponent}")
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A product of powers of :data:`UNITS`, times a power of ten."""
+
+    power_of_ten: str  #: as it was written, such as ``1e-9``; empty for none
+    powers: tuple[tuple[str, int], ...]  #: units with their exponents
+
+    @classmethod
+    def of(cls, text: str) -> "_Unit | None":
+        """Return the unit that a text stands for, or None if it stands for none."""
+        power_of_ten = ""
+        powers = list[tuple[str, int]]()
+        numerator, *denominators = text.split("/")
+        for sign, part in ((1, numerator), *((-1, part) for part in denominators)):
+            words = part.split()
+            # of a/b c, it is not known where c belongs
+            if not words or (sign < 0 and len(words) > 1):
+                return None
+            for word in words:
+                if re.fullmatch(r"1e[+-]?\d{1,3}", word) and word == text.split()[0]:
+                    power_of_ten = f"1e{int(word[2:])}"
+                    continue
+                match = re.fullmatch(r"(.*?[^-+^\d])\^?([-+]?\d)?", word)
+                unit = SPELLINGS.get(match[1], match[1]) if match else ""
+                if match is None or not _dimension_of(unit):
+                    return None
+                powers.append((unit, sign * int(match[2] or 1)))
+        return cls(power_of_ten, tuple(powers))
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        """What it measures: the exponent of each key of :data:`UNITS`."""
+        exponents: dict[str, int] = {}
+        for unit, exponent in self.powers:
+            dimension = _dimension_of(unit)
+            exponents[dimension] = exponents.get(dimension, 0) + exponent
+        return {dimension: exponent for dimension, exponent in exponents.items() if exponent}
+
+    @property
+    def size(self) -> float:
+        """The unit in SI units, without its power of ten."""
+        size = 1.0
+        for unit, exponent in self.powers:
+            size *= UNITS[_dimension_of(unit)][unit] ** exponent
+        return size
+
+    @property
+    def name(self) -> str:
+        """The unit as the store would write it, such as ``1e-9 M_Mars s-1``."""
+        words = [self.power_of_ten] if self.power_of_ten else []
+        for unit, exponent in self.powers:
+            words.append(unit if exponent == 1 else f"{unit}{exponent}")
+        return " ".join(words)
+
+    def alternatives(self) -> Iterable[str]:
+        """Return names of the units that measure the same, without powers of ten."""
+        choices = []
+        for unit, exponent in self.powers:
+            same_kind = UNITS[_dimension_of(unit)]
+            choices.append([(each, exponent) for each in same_kind])
+        for powers in itertools.product(*choices):
+            yield _Unit("", powers).name
+
+
+def _dimension_of(unit: str) -> str:
+    """Return the key of :data:`UNITS` that has a unit; empty if none has it."""
+    for dimension, units in UNITS.items():
+        if unit in units:
+            return dimension
+    return ""
 
 
 def unit_in_mathtext(unit: str) -> str:
