@@ -118,7 +118,11 @@ def show(
 )
 @click.option("--x", metavar="PARAMETER", help="heatmap: horizontal axis.")
 @click.option("--y", metavar="PARAMETER", help="heatmap: vertical axis.")
-@click.option("--over", metavar="PARAMETER", help="heatmap: one panel for each value.")
+@click.option(
+    "--over",
+    metavar="PARAMETER",
+    help="heatmap: one panel for each value; series: one curve for each value.",
+)
 @WHERE
 @click.option(
     "--ring",
@@ -196,7 +200,8 @@ def plot(
     \b
     heatmap      a scalar over two parameters, without interpolation; cells that
                  failed, are missing, or stopped early are hatched
-    series       series of runs over time
+    series       series of runs over time; of a sample, the median and the bands of
+                 25 to 75 % and 5 to 95 % of the runs
     psd          size distributions of a run at its snapshots, with the blow-out size
     radial       a series of all rings of a disk over time
     sensitivity  effect of each axis alone on a scalar, others at their middle values
@@ -214,6 +219,8 @@ def plot(
         --x mu_orbit10pct --y T0 --over tau0_target
     sweep plot results/temperature_supply.zarr series --name M_loss_cum \\
         --where 'tau0_target == 1' --style paper --out loss.pdf
+    sweep plot results/temperature_supply.zarr series --over T0 --unit kg/yr
+    sweep plot results/mass_loss_prior.zarr series --over T0 --cmap cividis
     sweep plot results/temperature_supply.zarr psd --run 17 --per number
     sweep plot results/temperature_supply.zarr radial --where 'T0 == 5000'
     """  # noqa: D301 # \b tells click to keep the lines

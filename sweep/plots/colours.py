@@ -12,12 +12,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ..common import palette
 from ..common.errors import StoreError
-from ..results.quantity import PLAIN_NUMBERS, is_logarithmic
+from ..results.quantity import is_logarithmic
+from . import ticks
 
 COLOURS = palette.FIGURE_COLOURS
 #: The colour map of figures unless another is chosen; its lightness grows from end to end.
@@ -26,11 +26,6 @@ CMAP = "viridis"
 MAX_LEGEND_ENTRIES = 7
 #: Height of the labels of a colour bar of steps, with the space between them, over that of a font.
 LABEL_HEIGHT = 1.8
-POINTS_PER_INCH = 72.0
-#: Decades of a colour bar up to which numbers between powers of ten are labelled, too.
-MAX_DECADES_LABELLED_WITHIN = 2.0
-#: These numbers.
-LABELS_WITHIN_DECADE = (1.0, 2.0, 5.0)
 #: Luminance, 0 (black) to 1 (white), above which black text has more contrast than white text,
 #: as the Web Content Accessibility Guidelines measure it. Either has 4.5 or more.
 MIDDLE_LUMINANCE = 0.179
@@ -178,7 +173,7 @@ def bar_of_steps(
     # edges of the steps lie half-way between whole numbers
     steps = ScalarMappable(Normalize(-0.5, count - 0.5), ListedColormap([*colours]))
     bar = figure.colorbar(steps, ax=axes, label=label, pad=0.02)
-    height = figure.get_figheight() * POINTS_PER_INCH
+    height = figure.get_figheight() * ticks.POINTS_PER_INCH
     most = max(2, int(height / (LABEL_HEIGHT * float(mpl.rcParams["font.size"]))))
     labelled = range(0, count, -(-count // most))
     bar.set_ticks([*map(float, labelled)], labels=[words[i] for i in labelled])
@@ -189,19 +184,9 @@ def bar_of_steps(
 
 def label_decades(bar: Colorbar, colours: ColourScale) -> None:
     """Label a logarithmic bar so that two numbers on it can be read, however short it is."""
-    low, high = bar.vmin, bar.vmax
-    if colours.is_log and np.log10(high / low) <= MAX_DECADES_LABELLED_WITHIN:
-        bar.locator = LogLocator(subs=LABELS_WITHIN_DECADE)
-        bar.formatter = FuncFormatter(lambda value, _: _in_mathtext(value))
+    low, high = float(colours.norm.vmin or 1.0), float(colours.norm.vmax or 1.0)
+    if colours.is_log and ticks.spans_few_decades(low, high):
+        bar.locator = ticks.within_decades()
+        bar.formatter = ticks.numbers_of_one_digit()
         bar.update_ticks()
     bar.ax.minorticks_off()
-
-
-def _in_mathtext(value: float) -> str:
-    """Return a number of one digit as Matplotlib typesets it, such as 20 or 2 x 10^15."""
-    lowest_plain, highest_plain = PLAIN_NUMBERS
-    if lowest_plain <= value <= highest_plain:
-        return f"{value:g}"
-    digit, exponent = f"{value:.0e}".split("e")
-    power = f"10^{{{int(exponent)}}}"
-    return f"${power}$" if digit == "1" else rf"${digit}\times{power}$"

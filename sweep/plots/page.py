@@ -17,7 +17,8 @@ from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import counted
 from ..results.quantity import Quantity, remark_on_units
-from .colours import CMAP, line_colours, refuse_unknown_map
+from .colours import CMAP, COLOURS, line_colours, refuse_unknown_map
+from .ticks import POINTS_PER_INCH
 
 MAX_LABEL_CHARACTERS = 32
 #: Letters of the label of an upright axis beyond which its unit stands on a second line.
@@ -26,7 +27,6 @@ MAX_LETTERS_IN_LINE = 24
 LETTER_WIDTH = 0.56
 #: Height of a line over the size of its font.
 LINE_HEIGHT = 1.35
-POINTS_PER_INCH = 72.0
 _SHARED: dict[str, Any] = {
     "font.family": "sans-serif",
     "axes.titlelocation": "left",
@@ -121,6 +121,12 @@ class Page:
     def line_colours(self, count: int) -> list[Any]:
         """Return a colour of the colour map for each of some curves, in order."""
         return line_colours(self.colour_map, count)
+
+    def colours_of_few(self, count: int) -> list[Any]:
+        """Return colours that are easy to tell apart, or those of the map that was chosen."""
+        if self.cmap is None and count <= len(COLOURS):
+            return [*COLOURS[:count]]
+        return self.line_colours(count)
 
     def context(self) -> AbstractContextManager[None]:
         """Return the context in which figures are drawn and written."""

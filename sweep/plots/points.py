@@ -12,6 +12,7 @@ from ..common.text import counted
 from ..results.cells import Cells
 from ..results.quantity import is_logarithmic
 from .colours import ColourScale
+from .ticks import label_few_decades
 
 
 def are_numbers(values: Sequence[Any]) -> bool:
@@ -82,6 +83,7 @@ def draw_points(ax: Axes, cells: Cells, colours: ColourScale) -> dict[State, int
         xscale="log" if is_logarithmic(x) else "linear",
         yscale="log" if is_logarithmic(y) else "linear",
     )
+    label_few_decades(ax)
     marked = (State.FAILED, State.PENDING, State.EARLY, State.ZERO, State.FILTERED)
     return {each: int((state == each).sum()) for each in marked}
 

@@ -1,7 +1,7 @@
 """Series of runs, or of disks made of rings, over time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib as mpl
@@ -13,36 +13,75 @@ from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..common.states import LOOKS, State
-from ..common.text import counted
+from ..common.text import listed, text
 from ..results.columns import labels, stopped_early
 from ..results.quantity import Quantity, is_logarithmic, is_logarithmic_time
 from ..results.rerun import find_run
-from ..results.selection import drawn_at_random
-from ..store import layout
 from ..store.store import Store
+from .bands import (
+    INNER_WORDS,
+    OUTER_WORDS,
+    Sample,
+    band_legend,
+    count_in_words,
+    draw_bands,
+    group_curves,
+    has_both,
+)
 from .choice import Choice, source, with_unit
-from .colours import COLOURS
+from .colours import MAX_LEGEND_ENTRIES, bar_of_steps
+from .curves import Curve, read_curves
 from .page import Page, plain
+from .points import are_numbers
+from .ticks import label_few_decades
 
-#: Curves of a figure; of more, a random sample is drawn.
-MAX_CURVES_DRAWN = 2000
-#: Curves that have a colour and an entry of the legend each.
-MAX_NAMED_CURVES = 7
-#: Values of a parameter that the legend lists.
-MAX_NAMED_VALUES = 6
 #: Curves that are drawn with lines of full width.
 MAX_WIDE_CURVES = 40
-DASHES = ("-", "--", ":", "-.")
+#: Dashes of the curves that have a colour each, so that they differ without colour, too.
+DASHES: tuple[Any, ...] = (
+    "-",
+    "--",
+    ":",
+    "-.",
+    (0, (5, 1, 1, 1, 1, 1)),
+    (0, (8, 2)),
+    (0, (1, 3)),
+)
+#: Dashes and markers that many curves have besides their colour.
+FURTHER_LOOKS: Mapping[str, tuple[str, ...]] = {
+    "ls": ("-", "--", ":", "-."),
+    "marker": ("", "o", "^", "s"),
+}
+#: Markers along a curve.
+MARKERS_OF_CURVE = 8
 
 #: Options of a line, such as its colour.
 LineStyle = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Curve:
-    runs: list[int]  #: a single run, or the rings of a disk
-    t: NDArray[np.float64]
-    values: NDArray[np.float64]
+class _Panel:
+    """What one panel shows."""
+
+    choice: Choice
+    over: str | None  #: the parameter with a curve, or a band, for each of its values
+    summed: str | None  #: the ring axis where rings are summed
+    sample: Sample | None  #: with bands instead of curves
+
+
+@dataclass
+class _Key:
+    """What the looks of curves mean, the same in all panels of a figure."""
+
+    leading: str | None  #: the parameter that colours stand for
+    entries: dict[str, Any] = field(default_factory=dict)  #: of the legend, by their words
+    steps: list[Any] = field(default_factory=list)  #: values of ``leading``, for a colour bar
+    details: str = ""  #: what else is to be said of the lines or bands
+
+    def add(self, *entries: Any) -> None:
+        """Add entries to the legend, each once."""
+        for entry in entries:
+            self.entries.setdefault(str(entry.get_label()), entry)
 
 
 def series(
@@ -50,13 +89,16 @@ def series(
     page: Page,
     *,
     name: Sequence[str] = ("M_out_dot",),
+    over: str | None = None,
     run: Sequence[str] = (),
     where: str | None = None,
     ring: int | None = None,
 ) -> Figure:
     """Draw series of the chosen runs over time.
 
-    A quantity that adds up is summed over the rings of a disk unless runs or a ring are chosen.
+    A quantity that adds up is summed over the rings of a disk unless runs or a ring are chosen, or
+    rings are what the curves are over. Runs that are a sample of distributions are shown by the
+    median and by bands between quantiles.
 
     Parameters
     ----------
@@ -66,6 +108,9 @@ def series(
         Style of the figure; it receives notes on what was chosen automatically.
     name : str or sequence of str
         The series, a panel for each.
+    over : str or None
+        Parameter with a curve for each of its values, and the middle values of the others; with
+        bands for each value where the runs are a sample. By default all runs have a curve.
     run : sequence of str
         Numbers or identifiers of runs; by default all runs.
     where : str or None
@@ -81,121 +126,120 @@ def series(
     Raises
     ------
     StoreError
-        There is no such series or run, or no run has a result.
+        There is no such series, parameter, or run, or no run has a result.
     """
     names = [name] if isinstance(name, str) else list(dict.fromkeys(name))
     chosen = Choice.of(store, page, where, ring=ring)
+    if run and over:
+        raise StoreError("each chosen run has a curve of its own; drop --run or --over")
     if run:
         numbers = [find_run(store, run_name) for run_name in dict.fromkeys(run)]
         chosen = Choice.of_runs(store, page, numbers)
     figure, axes = page.figure(len(names), 1, height=0.6 if len(names) == 1 else 0.45, sharex=True)
-    summed = None
-    choice = chosen
+    key = _Key(over)
+    panel = _Panel(chosen, over, None, None)
     lacking = ""
-    legend = list[Line2D]()
     title = ", ".join(names)
     for ax, panel_name in zip(axes[:, 0], names, strict=True):
-        summed = None
-        choice = chosen
         if not run:
-            choice, summed = chosen.summed_over_rings(panel_name, ())
-            if summed:
-                chosen.note_added_rings(panel_name)
-        rings = store.ring_axis
-        if not summed and not run and rings in chosen.varying() and len(names) > 1:
-            choice = chosen.middle([str(rings)])
+            panel = _choose_panel(chosen, panel_name, over, one_ring=len(names) > 1)
+        choice = panel.choice
         choice.refuse_no_number(panel_name, ("sample",))
-        stored, lacking = _read_curves(choice, panel_name, summed)
+        stored, lacking = read_curves(choice, panel_name, panel.summed)
         values = np.concatenate([curve.values for curve in stored])
-        quantity = choice.quantity(panel_name, values, summed=summed)
+        quantity = choice.quantity(panel_name, values, summed=panel.summed)
         times = np.concatenate([curve.t for curve in stored])
         time = Quantity.of(store, "t", times, "time")
-        curves = [
-            replace(curve, t=time.convert(curve.t), values=quantity.convert(curve.values))
-            for curve in stored
-        ]
-        legend = _draw_panel(ax, choice, curves, explained=() if run else (summed,))
+        curves = [curve.converted(time, quantity) for curve in stored]
+        if panel.sample:
+            _draw_bands(ax, panel, panel.sample, curves, key)
+        else:
+            _draw_curves(ax, panel, curves, key)
+        label_few_decades(ax)
         ax.set_ylabel(page.label(quantity, folds=True))
         if len(names) == 1:
             title = quantity.head
     axes[-1, 0].set_xlabel(time.head)
-    page.legend(figure, legend)
+    if key.leading and key.steps:
+        _add_bar(figure, axes, panel.choice, key.leading, key.steps)
+    page.legend(figure, [*key.entries.values()])
     page.title(
         figure,
         title,
-        choice.fixed(summed=summed),
+        key.details,
+        panel.choice.fixed(summed=panel.summed),
         source(store),
         f"not shown: {lacking}" if lacking else "",
-        choice.doubts(),
+        panel.choice.doubts(),
     )
     return figure
 
 
-def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_Curve], str]:
-    """Read a curve for each finished run or disk; the text says which are left out.
+def _choose_panel(chosen: Choice, name: str, over: str | None, *, one_ring: bool) -> _Panel:
+    """Choose the runs of a panel, and the middle of parameters that are left over."""
+    store = chosen.store
+    if over is not None:
+        chosen.refuse_no_parameter(over)
+    choice, summed = chosen.summed_over_rings(name, (over,))
+    if summed:
+        chosen.note_added_rings(name)
+    sample = Sample.of(choice)
+    drawn = sample.drawn if sample else ()
+    free = [axis for axis in choice.varying() if axis not in {over, summed, *drawn}]
+    if sample and over not in drawn:
+        choice = sample.choice
+        if over is None:
+            fitting = [axis for axis in free if len(choice.values(axis)) <= MAX_LEGEND_ENTRIES]
+            over = fitting[0] if fitting else None
+        choice = choice.middle([axis for axis in free if axis != over])
+        return _Panel(choice, over, summed, sample)
+    if over is not None:
+        free = [axis for axis in choice.varying() if axis not in {over, summed, *drawn}]
+        if not choice.tells_apart(over, summed):
+            choice = choice.middle(free)
+    elif one_ring and not summed and store.ring_axis in choice.varying():
+        choice = choice.middle([str(store.ring_axis)])
+    return _Panel(choice, over, summed, None)
 
-    All rings of a disk must have finished and have the same times.
-    """
-    store = choice.store
-    status = store.column("status")
-    ring_count = len(choice.values(summed)) if summed else 1
-    done = []
-    for runs in _runs_of_curves(choice, summed):
-        if len(runs) == ring_count and (status[runs] == layout.DONE).all():
-            done.append(runs)
-    drawn = drawn_at_random(np.arange(len(done)), MAX_CURVES_DRAWN)
-    curves = []
-    uneven = 0
-    for runs in (done[i] for i in drawn):
-        times = np.array([store.rows("t", run) for run in runs])
-        if not np.allclose(times, times[0], rtol=1e-9, atol=0.0):
-            uneven += 1
-            continue
-        values = np.sum([store.rows(name, run) for run in runs], axis=0)
-        curves.append(_Curve(runs, times[0], values))
-    reasons = [choice.lacking()]
-    if drawn.size < len(done):
-        sample = f"a random sample of {drawn.size} of {len(done)} curves"
-        reasons.append(f"{len(done) - drawn.size} curves ({sample} is drawn)")
-        choice.page.notes.append(f"drawn: {sample}; choose others with --where")
-    if uneven:
-        ended_apart = f"{counted(uneven, 'disk')} whose rings ended at different times"
-        reasons.append(ended_apart)
-        choice.page.notes.append(f"not shown: {ended_apart}; --ring shows one ring")
-    lacking = ", ".join(filter(None, reasons))
-    if not curves:
+
+def _draw_bands(ax: Axes, panel: _Panel, sample: Sample, curves: list[Curve], key: _Key) -> None:
+    """Draw the median and the bands of each value of a parameter, or of all curves."""
+    choice = panel.choice
+    over = panel.over
+    bands = group_curves(choice, curves, over)
+    if len(bands) > len(DASHES):
         raise StoreError(
-            f"no curve can be drawn: {lacking}; choose others with --where, --run or --ring"
+            f"{over} has {len(bands)} values, bands for each are too many; choose at most"
+            f" {len(DASHES)} with --where"
         )
-    return curves, lacking
+    colours = choice.page.colours_of_few(len(bands))
+    has_zeros = draw_bands(ax, bands, colours, DASHES)
+    noun = "disk" if panel.summed else "run"
+    counts = count_in_words(bands, noun)
+    words = [f"{band.count} {noun}s" for band in bands]
+    if over:
+        for band, group, colour, dash in zip(bands, words, colours, DASHES, strict=False):
+            label = f"{_assignment(choice, over, band.value)} ({group})"
+            key.add(Line2D([], [], color=colour, ls=dash, label=label))
+    key.add(*band_legend(bands, words))
+    if has_zeros:
+        key.add(Line2D([], [], lw=0, label="where a line or band ends: zero"))
+    quantiles = f"median, {INNER_WORDS}, and {OUTER_WORDS}"
+    if not has_both(bands):
+        quantiles = f"median and {INNER_WORDS}"
+    each = f" for each {plain(over)}" if over else ""
+    drawn = listed([plain(name) for name in sample.drawn])
+    key.details = f"{quantiles} of {counts}{each}, a {sample.method} sample of {drawn}"
 
 
-def _runs_of_curves(choice: Choice, summed: str | None) -> list[list[int]]:
-    """Return the runs of each curve: a single run, or the rings that differ in nothing else."""
-    if not summed:
-        return [[run] for run in choice.runs.tolist()]
-    columns = [labels(choice.store, axis) for axis in choice.dimensions if axis != summed]
-    disks: dict[tuple[Any, ...], list[int]] = {}
-    for run in choice.runs.tolist():
-        disk = tuple(column[run] for column in columns)
-        disks.setdefault(disk, []).append(run)
-    return list(disks.values())
-
-
-def _draw_panel(
-    ax: Axes,
-    choice: Choice,
-    curves: list[_Curve],
-    *,
-    explained: Sequence[str | None],
-) -> list[Line2D]:
-    """Fill one panel and return the entries of its legend."""
-    varying = [axis for axis in choice.varying() if axis not in explained]
-    styles, legend = _line_styles(choice, varying, curves)
+def _draw_curves(ax: Axes, panel: _Panel, curves: list[Curve], key: _Key) -> None:
+    """Fill one panel with a line for each curve."""
+    choice = panel.choice
+    styles = _line_styles(panel, curves, key)
     stop = choice.store.column("stop_reason")
     log_t = is_logarithmic_time([curve.t for curve in curves])
     if log_t:
-        curves = [_after_start(curve) for curve in curves]
+        curves = [curve.after_start() for curve in curves]
     values = np.concatenate([curve.values for curve in curves])
     log_y = is_logarithmic(values)
     width = mpl.rcParams["lines.linewidth"] if len(curves) <= MAX_WIDE_CURVES else 0.5
@@ -203,78 +247,109 @@ def _draw_panel(
     has_early = False
     for curve, style in zip(curves, styles, strict=True):
         y = np.where(curve.values > 0.0, curve.values, np.nan) if log_y else curve.values
+        if style.get("marker"):
+            style["markevery"] = max(1, curve.t.size // MARKERS_OF_CURVE)
         ax.plot(curve.t, y, lw=width, gid=f"run-{curve.runs[0]}", **style)
         if stopped_early(stop[curve.runs]).any():
             has_early = True
             ax.plot(curve.t[-1:], y[-1:], early.marker, color=style["color"])
     ax.set(xscale="log" if log_t else "linear", yscale="log" if log_y else "linear")
     if log_y and (values == 0.0).any():
-        legend.append(Line2D([], [], lw=0, label="where a line ends: zero"))
+        key.add(Line2D([], [], lw=0, label="where a line ends: zero"))
     if has_early:
-        legend.append(Line2D([], [], marker=early.marker, lw=0, color="0.3", label=early.word))
-    return legend
+        key.add(Line2D([], [], marker=early.marker, lw=0, color="0.3", label=early.word))
 
 
-def _after_start(curve: _Curve) -> _Curve:
-    """Return a curve without its start, which has no place on a logarithmic axis."""
-    positive = curve.t > 0.0
-    return _Curve(curve.runs, curve.t[positive], curve.values[positive])
+def _line_styles(panel: _Panel, curves: list[Curve], key: _Key) -> list[LineStyle]:
+    """Return the style of each curve, and add to the key what it means.
 
-
-def _line_styles(
-    choice: Choice, varying: list[str], curves: list[_Curve]
-) -> tuple[list[LineStyle], list[Line2D]]:
-    """Return the style of each curve and the entries of the legend.
-
-    Few curves have a colour each. Many are coloured by the parameter that sets them apart most, and
-    dashed by the next.
+    Few curves have a colour and dashes each. Many are coloured by the parameter that sets them
+    apart most, which is the same in all panels, and have dashes and markers by others.
     """
+    choice = panel.choice
+    shown_as_one = (panel.summed,)
+    varying = [axis for axis in choice.varying() if axis not in shown_as_one]
     # By parameter, its value for each curve.
     values: dict[str, list[Any]] = {}
     for axis in varying:
         column = labels(choice.store, axis)
         values[axis] = [column[curve.runs[0]] for curve in curves]
-    if len(curves) <= MAX_NAMED_CURVES:
-        return _styles_of_few(choice, values, curves)
+    if len(curves) <= MAX_LEGEND_ENTRIES:
+        return _styles_of_few(choice, values, curves, key)
     if not varying:
-        return [{"color": "0.4"}] * len(curves), []
+        return [{"color": "0.4"} for _ in curves]
     by_spread = sorted(varying, key=lambda axis: _spread(values[axis], curves), reverse=True)
-    colour_axis, *other_axes = by_spread
-    steps = choice.values(colour_axis)
+    if key.leading not in varying:
+        key.leading = by_spread[0]
+    leading = str(key.leading)
+    steps = choice.values(leading)
     colours = choice.page.line_colours(len(steps))
-    styles: list[LineStyle] = []
-    for value in values[colour_axis]:
-        styles.append({"color": colours[steps.index(value)]})
-    count = min(len(steps), MAX_NAMED_VALUES)
-    named = sorted({round(i) for i in np.linspace(0, len(steps) - 1, count)})
-    entries = [
-        Line2D([], [], color=colours[i], label=_assignment(choice, colour_axis, steps[i]))
-        for i in named
-    ]
-    for axis in other_axes:
-        if 1 < len(choice.values(axis)) <= len(DASHES):
-            dashes = dict(zip(choice.values(axis), DASHES, strict=False))
-            for style, value in zip(styles, values[axis], strict=True):
-                style["ls"] = dashes[value]
-            for value, dash in dashes.items():
-                text = _assignment(choice, axis, value)
-                entries.append(Line2D([], [], color="0.3", ls=dash, label=text))
-            break
-    return styles, entries
+    index = {step: i for i, step in enumerate(steps)}
+    styles: list[LineStyle] = [{"color": colours[index[value]]} for value in values[leading]]
+    if len(steps) > MAX_LEGEND_ENTRIES and are_numbers(steps):
+        key.steps = steps
+    else:
+        for step, colour in zip(steps, colours, strict=True):
+            key.add(Line2D([], [], color=colour, label=_assignment(choice, leading, step)))
+    if panel.over:
+        differing = [plain(axis) for axis in by_spread if axis != leading]
+        key.details = f"curves also differ in {listed(differing)}" if differing else ""
+    else:
+        others = {axis: values[axis] for axis in by_spread if axis != leading}
+        _add_further_looks(choice, others, styles, key)
+    return styles
+
+
+def _add_further_looks(
+    choice: Choice, values: dict[str, list[Any]], styles: list[LineStyle], key: _Key
+) -> None:
+    """Give curves dashes and markers by parameters, and note those that none are left for."""
+    free_looks = dict(FURTHER_LOOKS)
+    unseen = []
+    for axis, column in values.items():
+        steps = choice.values(axis)
+        if not free_looks or len(steps) > len(next(iter(free_looks.values()))):
+            unseen.append(axis)
+            continue
+        option = next(iter(free_looks))
+        looks = dict(zip(steps, free_looks.pop(option), strict=False))
+        for style, value in zip(styles, column, strict=True):
+            style[option] = looks[value]
+        for step, look in looks.items():
+            words = _assignment(choice, axis, step)
+            key.add(Line2D([], [], color="0.3", label=words, **{option: look}))
+    if unseen:
+        choice.page.notes.append(
+            f"curves that differ in {listed(unseen)} alone look alike; see --over and --where"
+        )
 
 
 def _styles_of_few(
-    choice: Choice, values: dict[str, list[Any]], curves: list[_Curve]
-) -> tuple[list[LineStyle], list[Line2D]]:
-    """Return a colour for each curve and a legend that names each of them."""
+    choice: Choice, values: dict[str, list[Any]], curves: list[Curve], key: _Key
+) -> list[LineStyle]:
+    """Return a colour and dashes for each curve, and name each of them in the key."""
     styles: list[LineStyle] = []
-    entries = []
+    colours = choice.page.colours_of_few(len(curves))
     for i, curve in enumerate(curves):
         parts = [_assignment(choice, axis, column[i]) for axis, column in values.items()]
-        style: LineStyle = {"color": COLOURS[i]}
+        style: LineStyle = {"color": colours[i], "ls": DASHES[i]}
         styles.append(style)
-        entries.append(Line2D([], [], label=", ".join(parts) or f"run {curve.runs[0]}", **style))
-    return styles, entries
+        key.add(Line2D([], [], label=", ".join(parts) or f"run {curve.runs[0]}", **style))
+    return styles
+
+
+def _add_bar(
+    figure: Figure, axes: NDArray[Any], choice: Choice, name: str, steps: list[Any]
+) -> None:
+    """Add a colour bar of the values of a parameter."""
+    quantity = Quantity.of_axis(choice.store, name)
+    bar_of_steps(
+        figure,
+        axes,
+        choice.page.line_colours(len(steps)),
+        [text(quantity.label_of(step)) for step in steps],
+        choice.page.label(quantity),
+    )
 
 
 def _assignment(choice: Choice, axis: str, value: Any) -> str:
@@ -282,7 +357,7 @@ def _assignment(choice: Choice, axis: str, value: Any) -> str:
     return f"{plain(axis)} = {with_unit(choice.store, axis, value)}".replace("\u00a0", " ")
 
 
-def _spread(parts: Sequence[Any], curves: Sequence[_Curve]) -> float:
+def _spread(parts: Sequence[Any], curves: Sequence[Curve]) -> float:
     """Return how far the means of groups of curves lie apart, in decades."""
     groups: dict[Any, list[float]] = {}
     for part, curve in zip(parts, curves, strict=True):

@@ -20,6 +20,7 @@ from ..store.store import Store
 from .choice import Choice, source, with_unit
 from .colours import COLOURS
 from .page import Page, plain
+from .ticks import label_few_decades
 
 #: Fraction of the range that is left free on both sides for the values of the axes.
 MARGIN = 0.22
@@ -238,6 +239,7 @@ def _set_axes(ax: Axes, bars: list[_Bar], scale: _Scale, label: str) -> None:
         yticklabels=[plain(bar.axis) for bar in bars],
     )
     ax.set(xlim=scale.limits, ylim=(-0.6, len(bars) - 0.4))
+    label_few_decades(ax)
 
 
 def _draw_bar(ax: Axes, store: Store, y: int, bar: _Bar, reference: float, scale: _Scale) -> None:

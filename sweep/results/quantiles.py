@@ -56,9 +56,34 @@ def independent(store: Store, outcomes: Outcomes) -> tuple[Outcomes, str]:
     StoreError
         The store's design is no sample of its distributions.
     """
+    if not isinstance(given_design(store.description.sweep.content), DesignSpec):
+        return outcomes, ""
+    is_drawn = drawn_independently(store, outcomes.labels[POINT])
+    remark = (
+        f"only the {int(is_drawn.sum())} cases that the saltelli design draws independently count"
+        " here, not those mixed from them"
+    )
+    return outcomes.only(is_drawn), remark
+
+
+def drawn_independently(store: Store, points: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which points of a store's design are a sample of the distributions in the sweep file.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    points : array of int
+        Numbers of points.
+
+    Raises
+    ------
+    StoreError
+        The design is no sample of its distributions.
+    """
     design = given_design(store.description.sweep.content)
     if not isinstance(design, DesignSpec):
-        return outcomes, ""
+        return np.ones(points.size, np.bool_)
     if design.method != "saltelli":
         raise StoreError(
             f"a {design.method} design does not draw from its distributions, and quantiles over it"
@@ -66,13 +91,8 @@ def independent(store: Store, outcomes: Outcomes) -> tuple[Outcomes, str]:
         )
     # the first and the last point of a block are drawn, the others are mixed from these two
     block_length = len(design.axes) + 2
-    number_in_block = outcomes.labels[POINT].astype(np.int64) % block_length
-    is_drawn = np.isin(number_in_block, (0, block_length - 1))
-    remark = (
-        f"only the {int(is_drawn.sum())} cases that the saltelli design draws independently count"
-        " here, not those mixed from them"
-    )
-    return outcomes.only(is_drawn), remark
+    number_in_block = points.astype(np.int64) % block_length
+    return np.isin(number_in_block, (0, block_length - 1))
 
 
 def _intervals(values: NDArray[Any], bins: int) -> tuple[NDArray[np.int64], list[str]]:
