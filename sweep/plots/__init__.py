@@ -138,6 +138,7 @@ def draw(  # noqa: PLR0913 - options, by name
     if unit is not None and kind not in WITH_UNIT:
         raise PlotError(f"{kind} has no unit to choose")
     from .page import Page
+    from .settle import settle
 
     page = Page(style, notes if notes is not None else [], title, width, cmap, unit)
     store = Store.open(store) if isinstance(store, str | Path) else store
@@ -149,6 +150,7 @@ def draw(  # noqa: PLR0913 - options, by name
         for axis, scale in (("x", xscale), ("y", yscale)):
             if scale is not None:
                 _set_scale(figure, kind, axis, scale)
+        settle(figure)
     return figure
 
 

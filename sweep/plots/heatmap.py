@@ -24,9 +24,12 @@ from .choice import Choice, source, with_unit
 from .colours import ColourScale, is_bright, label_decades
 from .page import Page, hatch, hatch_legend, plain, value_ticks
 from .points import are_numbers, draw_points, point_legend
+from .settle import settle
 
 MAX_PANELS = 24
 MAX_COLUMNS = 3
+#: Letters of text that a panel beside others has room for.
+LETTERS_OF_PANEL = 25.0
 #: Cells per run; runs that make a sparser grid are drawn as points.
 MAX_CELLS_PER_RUN = 4
 #: Cells of a figure into which their values are written.
@@ -219,7 +222,7 @@ def _draw_figure(
     page = choice.page
     store = choice.store
     scattered = _are_scattered(panels, choice.runs.size)
-    columns = min(len(panels), MAX_COLUMNS)
+    columns = page.columns(min(len(panels), MAX_COLUMNS), letters=LETTERS_OF_PANEL)
     figure, grid = page.figure(
         -(-len(panels) // columns),
         columns,
@@ -238,7 +241,7 @@ def _draw_figure(
             counts.update(_draw_cells(ax, panel, colours, f"{i}"))
             if has_numbers:
                 numbers += _write_values(ax, panel, colours, f"{i}")
-            value_ticks(ax, "x", panel.x, most=12 // columns + 2, letters=60 // columns)
+            value_ticks(ax, "x", panel.x)
             value_ticks(ax, "y", panel.y)
         if axes.over:
             heading = f"{plain(axes.over)} = {with_unit(store, axes.over, value)}"
@@ -259,6 +262,8 @@ def _draw_figure(
         words = f"white: infinite ({counted(infinite, 'cell')})"
         entries.append(Patch(facecolor="white", edgecolor="0.6", label=words))
     page.legend(figure, entries)
+    if numbers:
+        settle(figure)
     if numbers and not _fit_into_cells(figure, numbers):
         page.notes.append(
             "the values are not written into the cells, which are too small; see --width"

@@ -15,11 +15,14 @@ from ..store import layout
 from ..store.store import Store
 from .choice import source
 from .colours import COLOURS
-from .page import Page, plain
+from .page import MIN_LINES_OF_PANEL, Page, plain
 
 #: Limits between which relative errors are drawn.
 MIN_ERROR_DRAWN = 1e-17
 MAX_ERROR_DRAWN = 1e3
+#: Letters of text that a panel beside the other has room for.
+LETTERS_OF_CACHE = 44.0
+LETTERS_OF_CONVERGENCE = 36.0
 
 
 def cache(store: Store, page: Page, *, where: str | None = None) -> Figure:
@@ -55,9 +58,11 @@ def cache(store: Store, page: Page, *, where: str | None = None) -> Figure:
     }
     lookups = sum(kinds.values())
     dropped = store.column("cache_invalidations")[runs].sum(axis=0)
-    figure, axes = page.figure(1, 2, height=0.62, sharey=True)
-    left, right = axes[0]
-    _draw_lookups(left, slots, kinds, lookups)
+    columns = page.columns(2, letters=LETTERS_OF_CACHE)
+    lines = MIN_LINES_OF_PANEL + len(slots)
+    figure, axes = page.figure(2 // columns, columns, height=0.62, lines=lines, sharey=True)
+    left, right = axes.flat
+    _draw_lookups(left, slots, kinds, lookups, "left" if columns == 2 else "top")
     _draw_dropped(right, slots, store.column("reason").tolist(), dropped)
     for ax in (left, right):
         ax.tick_params(axis="y", length=0)
@@ -72,9 +77,16 @@ def cache(store: Store, page: Page, *, where: str | None = None) -> Figure:
 
 
 def _draw_lookups(
-    ax: Axes, slots: list[str], kinds: dict[str, NDArray[Any]], lookups: NDArray[Any]
+    ax: Axes,
+    slots: list[str],
+    kinds: dict[str, NDArray[Any]],
+    lookups: NDArray[Any],
+    place: str,
 ) -> None:
-    """Draw the share of hits, misses, and rebuilds in the lookups of each slot."""
+    """Draw the share of hits, misses, and rebuilds in the lookups of each slot.
+
+    The legend says in which ``place`` of the figure they are.
+    """
     colours = (COLOURS[0], "0.75", COLOURS[1])
     meanings = ("hit", "slot was empty", "rebuilt")
     start = np.zeros(len(slots))
@@ -85,7 +97,7 @@ def _draw_lookups(
             share,
             left=start,
             color=colour,
-            label=f"left: {meaning} ({int(counts.sum())})",
+            label=f"{place}: {meaning} ({int(counts.sum())})",
             gid=f"cache-{kind}",
         )
         start += share
@@ -160,9 +172,10 @@ def convergence(store: Store, page: Page) -> Figure:
             "no run of this store was repeated to find its numerical error; give the sweep file"
             " accuracy: {fraction: 0.05} and run it into another store"
         )
-    figure, axes = page.figure(1, 2, height=0.72, sharey=True)
+    columns = page.columns(2, letters=LETTERS_OF_CONVERGENCE)
+    figure, axes = page.figure(2 // columns, columns, height=0.72, sharey=True)
     counts = []
-    for ax, kind, cause in zip(axes[0], ERRORS, ("time steps", "bins"), strict=True):
+    for ax, kind, cause in zip(axes.flat, ERRORS, ("time steps", "bins"), strict=True):
         for i, quantity in enumerate(accuracy.quantities):
             _draw_errors(ax, accuracy, kind, i, plain(quantity))
         limit = accuracy.limits[kind]
@@ -177,10 +190,11 @@ def convergence(store: Store, page: Page) -> Figure:
             fontsize="small",
         )
         ax.set(yscale="log", xlim=(-0.6, len(positions) - 0.4), title=f"{kind}: from {cause}")
-        ax.set_xticks(positions, [*map(plain, accuracy.quantities)], rotation=35.0, ha="right")
+        ax.set_xticks(positions, [*map(plain, accuracy.quantities)])
         errors = accuracy.errors[kind][accuracy.compared]
         counts.append(f"{kind}: {int((errors > limit).sum())} of {errors.size} beyond {limit:g}")
-    axes[0, 0].set_ylabel("relative error")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("relative error")
     estimated = accuracy.compared.size + accuracy.lost.size
     all_runs = accuracy.errors["err_time"].shape[0]
     if accuracy.lost.size:

@@ -23,6 +23,8 @@ from .ticks import POINTS_PER_INCH
 MAX_LABEL_CHARACTERS = 32
 #: Letters of the label of an upright axis beyond which its unit stands on a second line.
 MAX_LETTERS_IN_LINE = 24
+#: Lines of text for which a panel is high enough, however narrow it is.
+MIN_LINES_OF_PANEL = 14.0
 #: Width of a letter over the size of its font.
 LETTER_WIDTH = 0.56
 #: Height of a line over the size of its font.
@@ -133,12 +135,26 @@ class Page:
         settings: Any = STYLES[self.style]
         return mpl.rc_context(settings)
 
+    @property
+    def font_size(self) -> float:
+        """Size of the font [point]."""
+        return float(STYLES[self.style]["font.size"])
+
+    def columns(self, most: int, *, letters: float) -> int:
+        """Return how many panels, which need room for some letters, fit beside each other."""
+        width = WIDTHS[self.style][1]
+        if self.width is not None:
+            width = self.width / MM_PER_INCH
+        panel_width = letters * LETTER_WIDTH * self.font_size / POINTS_PER_INCH
+        return max(1, min(most, int(width / panel_width)))
+
     def figure(
         self,
         rows: int = 1,
         columns: int = 1,
         *,
         height: float = 0.68,
+        lines: float = MIN_LINES_OF_PANEL,
         wide: bool = False,
         **subplot_options: Any,
     ) -> tuple[Figure, NDArray[Any]]:
@@ -150,6 +166,8 @@ class Page:
             Panels below and beside each other.
         height : float
             Height of a panel over its width.
+        lines : float
+            Lines of text for which a panel is high enough, however narrow it is.
         wide : bool
             Whether a single column is as wide as two.
         **subplot_options : Any
@@ -169,7 +187,9 @@ class Page:
             chosen_width = self.width / MM_PER_INCH
             panel_width *= chosen_width / width
             width = chosen_width
-        figure = Figure(figsize=(width, rows * height * panel_width), layout="constrained")
+        line = LINE_HEIGHT * self.font_size / POINTS_PER_INCH
+        panel_height = max(height * panel_width, lines * line)
+        figure = Figure(figsize=(width, rows * panel_height), layout="constrained")
         axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **subplot_options)
         return figure, axes
 
@@ -311,9 +331,7 @@ def hatch_legend(counts: Mapping[State, int], unit: str) -> list[Patch]:
     ]
 
 
-def value_ticks(
-    axes: Axes, which: str, values: Sequence[Any], *, most: int = 12, letters: int = 45
-) -> None:
+def value_ticks(axes: Axes, which: str, values: Sequence[Any], *, most: int = 24) -> None:
     """Label the middle of cells with their values, skipping values where there are many.
 
     Parameters
@@ -325,21 +343,13 @@ def value_ticks(
     values : sequence
         Values of all cells along the axis.
     most : int
-        Maximum number of labels.
-    letters : int
-        Labels of the x axis are turned where they have more letters than this.
+        Maximum number of labels; fewer are left where these do not fit, see
+        :func:`sweep.plots.settle.settle`.
     """
     step = -(-len(values) // most)
     positions = [i + 0.5 for i in range(0, len(values), step)]
     words = [plain(value) for value in values[::step]]
     if which == "y":
         axes.set_yticks(positions, words)
-        return
-    crowded = sum(len(word) + 1 for word in words) > letters
-    axes.set_xticks(
-        positions,
-        words,
-        rotation=30 if crowded else 0,
-        ha="right" if crowded else "center",
-        rotation_mode="anchor",
-    )
+    else:
+        axes.set_xticks(positions, words)

@@ -24,6 +24,9 @@ from .ticks import label_few_decades
 
 #: Fraction of the range that is left free on both sides for the values of the axes.
 MARGIN = 0.22
+#: How often the range is widened for words that need more, and by how much of what they need.
+MAX_WIDENINGS = 6
+WIDENING = 1.3
 
 
 _WITH_VALUE = (State.DONE, State.EARLY)
@@ -121,13 +124,14 @@ def sensitivity(
         raise StoreError(f"no run on the axes through the middle has a result ({reason})")
     reference = _value_at_centre(bars, centre)
     scale = _Scale.of(values)
-    figure, grid = page.figure(height=0.16 + 0.08 * len(bars))
+    figure, grid = page.figure(height=0.16 + 0.08 * len(bars), lines=5.0 + 2.0 * len(bars))
     ax = grid[0, 0]
     for y, bar in enumerate(bars):
         _draw_bar(ax, store, y, bar, reference, scale)
     if np.isfinite(reference):
         ax.axvline(scale.position(reference), color="0.3", lw=0.8)
     _set_axes(ax, bars, scale, page.label(quantity))
+    _make_room(figure, ax)
     middle = ", ".join(
         f"{axis} = {with_unit(store, axis, value)}" for axis, value in centre.items()
     )
@@ -271,6 +275,24 @@ def _draw_bar(ax: Axes, store: Store, y: int, bar: _Bar, reference: float, scale
     if bar.lacking:
         high_words += f"  ({bar.lacking})"
     _annotate_end(ax, high, y, high_words, "left")
+
+
+def _make_room(figure: Figure, ax: Axes) -> None:
+    """Widen the scale until the words beside the bars are within the panel."""
+    axis = ax.xaxis.get_transform()
+    for _ in range(MAX_WIDENINGS):
+        figure.draw_without_rendering()
+        frame = ax.get_window_extent()
+        boxes = [words.get_window_extent() for words in ax.texts]
+        below = max([0.0, *(frame.x0 - box.x0 for box in boxes)])
+        above = max([0.0, *(box.x1 - frame.x1 for box in boxes)])
+        if not below and not above:
+            return
+        low, high = axis.transform(np.array(ax.get_xlim()))
+        # a little more than is missing, for the bars become shorter
+        unit = WIDENING * (high - low) / frame.width
+        limits = np.array([low - below * unit, high + above * unit])
+        ax.set_xlim(*axis.inverted().transform(limits))
 
 
 def _annotate_end(ax: Axes, x: float, y: float, words: str, alignment: str) -> None:
