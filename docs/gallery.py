@@ -34,6 +34,16 @@ FIGURES = (
         "The mass lost over time, a curve for each disk",
     ),
     ("series", {"name": "s_blow", "where": "ring == 0"}, "The blow-out size while Mars cools"),
+    (
+        "series",
+        {
+            "over": "ring",
+            "unit": "kg/yr",
+            "style": "paper",
+            "where": "T0 == 4000 and tau0_target == 1 and mu_orbit10pct == 1",
+        },
+        "What each ring of a disk loses, for a paper",
+    ),
     ("psd", {"run": "17"}, "The size distribution of a run at its snapshots"),
     (
         "radial",
@@ -51,7 +61,7 @@ def draw_all(store: str) -> list[str]:
     lines = [HEAD]
     FOLDER.mkdir(parents=True, exist_ok=True)
     for number, (kind, options, title) in enumerate(FIGURES):
-        figure = plots.draw(store, kind, **_lists(kind, options))
+        figure = plots.draw(store, kind, **options)
         file = FOLDER / f"{number}-{kind}.png"
         plots.save(figure, file, style=str(options.get("style", "screen")))
         command = Command.sweep("plot", STORE, kind, **options)
@@ -64,13 +74,6 @@ def draw_all(store: str) -> list[str]:
             "",
         ]
     return lines
-
-
-def _lists(kind: str, options: dict[str, str]) -> dict[str, object]:
-    """Return options as Python takes them: series takes several names."""
-    if kind == "series":
-        return {**options, "name": [options["name"]]}
-    return dict(options)
 
 
 if __name__ == "__main__":

@@ -334,11 +334,12 @@ class _Number:
 
     def shorten(self, digits: int) -> None:
         """Write it with at most this many significant digits."""
-        rounded = float(f"{self.value:.{digits - 1}e}")
-        mantissa, exponent = f"{rounded:.{digits - 1}e}".split("e")
-        words = f"{float(mantissa):g}e{int(exponent)}"
-        if rounded == 0.0 or int(exponent) in PLAIN_EXPONENTS:
-            words = np.format_float_positional(rounded, trim="-")
+        mantissa, power = f"{self.value:.{digits - 1}e}".split("e")
+        exponent = int(power)
+        words = f"{mantissa}e{exponent}"
+        if float(mantissa) == 0.0 or exponent in PLAIN_EXPONENTS:
+            decimals = 0 if self.value.is_integer() else max(0, digits - 1 - exponent)
+            words = f"{float(words):.{decimals}f}"
         self.text.set_text(words)
 
     @property

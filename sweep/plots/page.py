@@ -33,6 +33,7 @@ _SHARED: dict[str, Any] = {
     "font.family": "sans-serif",
     "axes.titlelocation": "left",
     "axes.formatter.useoffset": False,  # numbers are read with their unit
+    "axes.formatter.use_mathtext": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,

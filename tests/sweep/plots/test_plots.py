@@ -410,7 +410,7 @@ def test_a_heat_map_over_a_result_is_refused(finished: Path, axis: str) -> None:
 def test_of_many_curves_a_sample_of_those_that_are_done_is_drawn(
     mixed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweep.plots.series.MAX_CURVES_DRAWN", 2)
+    monkeypatch.setattr("sweep.plots.curves.MAX_CURVES_DRAWN", 2)
     figure = plots.draw(mixed, "series", name=["M_out_dot", "tau_los"], where="ring == 0")
     assert all(len(ax.lines) >= 2 for ax in figure.axes)
     assert Store.open(mixed).counts().done > 2
