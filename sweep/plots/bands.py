@@ -122,6 +122,10 @@ def group_curves(choice: Choice, curves: Sequence[Curve], over: str | None) -> l
             f"{counted(len(curves), 'curve')} can be drawn, and bands need {MIN_CURVES_OF_BAND} for"
             " each value; choose runs with --run"
         )
+    if any(np.isnan(band.quantiles).any() for band in bands):
+        choice.page.notes.append(
+            "bands have gaps at times when the series has no value in some of their runs"
+        )
     if any(band.is_cut for band in bands):
         choice.page.notes.append(
             "bands end where the first of their runs ends, for later quantiles would be of fewer"

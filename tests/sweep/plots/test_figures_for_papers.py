@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from small_sweeps import in_one_line, run_command, run_here, sweep_file
 
 from marsdisk.physics.constants import M_MARS, YEAR
 from sweep import plots
 from sweep.common.errors import StoreError
 from sweep.plots import colours, heatmap
+from sweep.plots.bands import Band, band_legend, draw_bands
+from sweep.plots.curves import Curve
 from sweep.store.store import Store
 
 T0_AND_RHO = {
@@ -221,6 +224,30 @@ def test_few_runs_of_a_sample_are_curves(sampled: Path) -> None:
     assert len(lines(figure, "run-")) == 3
 
 
+def test_a_band_down_to_zero_stays_on_a_logarithmic_axis() -> None:
+    t = np.array([1.0, 10.0, 100.0])
+    curves = [Curve([i], t, np.array([1.0, 10.0, 100.0 * (i > 4)]) * (1 + i)) for i in range(20)]
+    ax = Figure().subplots()
+    assert draw_bands(ax, [Band.of(None, curves)], ["black"], ["-"])
+    assert ax.get_yscale() == "log"
+    outer = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert outer.min() > 0.0
+    assert np.isfinite(outer).all()
+
+
+def test_many_groups_have_the_inner_band_only() -> None:
+    t = np.array([0.0, 1.0, 2.0])
+    curves = [Curve([i], t, t + i) for i in range(20)]
+    ax = Figure().subplots()
+    bands = [Band.of(value, curves) for value in range(4)]
+    assert not draw_bands(ax, bands, ["C0", "C1", "C2", "C3"], ["-"] * 4)
+    assert len(ax.collections) == len(ax.lines) == 4
+    edges = ax.collections[0].get_paths()[0].vertices
+    assert np.ptp(edges[np.isclose(edges[:, 0], 2.0)][:, 1]) == pytest.approx(9.5)
+    words = [entry.get_label() for entry in band_legend(bands, ["20 runs"] * 4)]
+    assert words == ["line: median", "25 to 75 %"]
+
+
 def test_bands_end_with_the_first_of_their_runs(tmp_path: Path) -> None:
     sample = {
         "method": "random",
@@ -234,6 +261,25 @@ def test_bands_end_with_the_first_of_their_runs(tmp_path: Path) -> None:
     ends = Store.open(tmp_path / "s.zarr").column("t_end")
     assert median.get_xdata()[-1] == pytest.approx(ends.min() / YEAR)
     assert any(note.startswith("bands end where the first of their runs ends") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "words"),
+    [
+        (1.2345, 3, "1.23"),
+        (1.0001, 2, "1.0"),
+        (3.0, 3, "3"),
+        (0.0, 3, "0"),
+        (12345.6, 3, "12300"),
+        (9.99e-5, 2, "1.0e-4"),
+        (8.754e14, 3, "8.75e14"),
+        (-0.01234, 3, "-0.0123"),
+    ],
+)
+def test_a_number_in_a_cell_is_short(value: float, digits: int, words: str) -> None:
+    text = Text()
+    heatmap._Number(value, text, Figure().subplots()).shorten(digits)  # noqa: SLF001 - the rule
+    assert text.get_text() == words
 
 
 @pytest.mark.parametrize("style", ["screen", "paper"])

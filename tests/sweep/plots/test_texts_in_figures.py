@@ -51,7 +51,7 @@ def texts_of_axes(axes: Axes) -> Iterator[Text]:
     """Yield titles, texts, labels, numbers along the axes, and those of a legend."""
     yield from (each for each in axes.get_children() if isinstance(each, Text))
     for axis in (axes.xaxis, axes.yaxis):
-        yield axis.label
+        yield from (axis.label, axis.get_offset_text())
         low, high = sorted(axis.get_view_interval())
         for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
             if low <= tick.get_loc() <= high:
