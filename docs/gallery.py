@@ -14,7 +14,8 @@ FOLDER = DOCS / "figures" / "gallery"
 STORE = "results/temperature_supply.zarr"
 HEAD = f"""# Gallery
 
-*Made by `python docs/gallery.py {STORE}`, from the store of `sweep run builtin:temperature_supply`.*
+*Made by `python docs/gallery.py {STORE}`, from the store of
+`sweep run builtin:temperature_supply`.*
 
 Each figure stands above the command that draws it. With `--style paper`, any of them has the width
 of a column, 300 dpi, and symbols on its axes.

@@ -92,6 +92,10 @@ def _results(store: "Store") -> Iterable[str]:
     return [name for name in ALL_RESULTS if name in store]
 
 
+def _results_and_series(store: "Store") -> Iterable[str]:
+    return [*_results(store), *store.names_over("run", "sample")]
+
+
 def _runs(store: "Store") -> Iterable[str]:
     return [str(run_id) for run_id in store.column("run_id")[:MAX_RUNS].tolist()]
 
@@ -101,4 +105,5 @@ columns = _completer(_columns, ",")
 parameter = _completer(_parameters)
 parameters = _completer(_parameters, ",")
 result = _completer(_results)
+result_or_series = _completer(_results_and_series)
 run = _completer(_runs)

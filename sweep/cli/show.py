@@ -114,13 +114,25 @@ def show(
     "--name",
     multiple=True,
     metavar="NAME",
+    shell_complete=completion.result_or_series,
     help="A scalar (heatmap, sensitivity) or a series (series, which takes several; radial).",
 )
-@click.option("--x", metavar="PARAMETER", help="heatmap: horizontal axis.")
-@click.option("--y", metavar="PARAMETER", help="heatmap: vertical axis.")
+@click.option(
+    "--x",
+    metavar="PARAMETER",
+    shell_complete=completion.parameter,
+    help="heatmap: horizontal axis.",
+)
+@click.option(
+    "--y",
+    metavar="PARAMETER",
+    shell_complete=completion.parameter,
+    help="heatmap: vertical axis.",
+)
 @click.option(
     "--over",
     metavar="PARAMETER",
+    shell_complete=completion.parameter,
     help="heatmap: one panel for each value; series: one curve for each value.",
 )
 @WHERE
@@ -133,6 +145,7 @@ def show(
     "--run",
     multiple=True,
     metavar="RUN",
+    shell_complete=completion.run,
     help="Number of a run, or the beginning of its run_id (psd: one run; series: any number).",
 )
 @click.option(

@@ -62,6 +62,8 @@ def test_stores_in_results_are_offered_without_typing_that(
         (f"export {STORE} --columns run,T", ["run,T0"]),
         (f"summary {STORE} --by te", ["temperature.T0"]),
         (f"summary {STORE} --by T0,ri", ["T0,ring"]),
+        (f"plot {STORE} series --name M_out", ["M_out_dot"]),
+        (f"plot {STORE} heatmap --x tem", ["temperature.T0"]),
         (f"sensitivity {STORE} --target M_loss_s", ["M_loss_sublimation"]),
     ],
 )
