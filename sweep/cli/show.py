@@ -133,7 +133,7 @@ def show(
     "--over",
     metavar="PARAMETER",
     shell_complete=completion.parameter,
-    help="heatmap: one panel for each value; series: one curve for each value.",
+    help="heatmap: one panel for each value; series: one curve, or band of a sample, for each.",
 )
 @WHERE
 @click.option(
