@@ -33,14 +33,14 @@ class Output:
         Whether the log is printed, too.
     debug : bool
         Whether tracebacks are printed, and a line of the log for each run.
-    log : str
+    log_file : str
         The file that the log goes to; empty for none.
     """
 
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
-    log: str = ""
+    log_file: str = ""
 
     @classmethod
     def of(cls, context: click.Context) -> "Output":
@@ -91,6 +91,7 @@ def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--log",
+            "log_file",
             metavar="FILE",
             help="Append the log to this file, with times; with --debug a line for each run.",
             **settings,
@@ -162,7 +163,7 @@ def start_logging(context: click.Context) -> None:
     terminal = _Terminal(output.level_of_terminal)
     terminal.setFormatter(logging.Formatter(LINE_OF_TERMINAL))
     handlers: list[logging.Handler] = [terminal]
-    if output.log:
+    if output.log_file:
         handlers.append(_file_handler(output))
     for handler in handlers:
         _add_until_the_end(context.find_root(), handler)
@@ -176,12 +177,12 @@ def _file_handler(output: Output) -> logging.Handler:
     """Return what appends the log to its file, which is opened, so that errors come at once."""
     from ..io.out_file import STANDARD_OUTPUT, OutFile, OutputError
 
-    if output.log == STANDARD_OUTPUT:
+    if output.log_file == STANDARD_OUTPUT:
         raise OutputError("--log -: is no file; --verbose prints the log to standard error")
-    if output.log.startswith("-"):
-        cure = f"name the file first, or ./{output.log} if that is its name"
-        raise OutputError(f"--log {output.log}: is an option, not a file; {cure}")
-    file = OutFile.from_name(output.log, ["log"], force=True, option="--log")
+    if output.log_file.startswith("-"):
+        cure = f"name the file first, or ./{output.log_file} if that is its name"
+        raise OutputError(f"--log {output.log_file}: is an option, not a file; {cure}")
+    file = OutFile.from_name(output.log_file, ["log"], force=True, option="--log")
     try:
         handler = _LogFile(file.name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

@@ -120,7 +120,8 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
         trace = traceback.format_exc()
     if Output.of(context).debug:
         click.echo(trace, err=True)
-    MESSAGES.error(f"{trace}{message}" if Output.of(context).debug else message)
+    if MESSAGES.hasHandlers():  # or else logging prints it, too
+        MESSAGES.error(f"{trace}{message}" if Output.of(context).debug else message)
     click.echo(f"error: {printable(message)}", err=True)
     sys.exit(BAD_INPUT)
 

@@ -4,5 +4,3 @@ import logging
 
 #: What was printed for a person, too, so that the terminal need not show it twice.
 MESSAGES = logging.getLogger("marsdisk.messages")
-# or else logging prints what nobody has asked for
-MESSAGES.addHandler(logging.NullHandler())

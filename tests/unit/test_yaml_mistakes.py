@@ -393,7 +393,7 @@ def test_a_wrong_base_is_told_with_its_own_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         make_plan(load_sweep(file))
     (problem,) = caught.value.problems
-    assert problem.endswith("\n      line 3: temperature: {law: slab, T0: 40000}")
+    assert problem.endswith("\n      line 3 of base.yaml: temperature: {law: slab, T0: 40000}")
 
 
 @pytest.mark.parametrize("name", ["2024-01-20", "1:30", "010x", "1_000", "off", "1.2.3"])

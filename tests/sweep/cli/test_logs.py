@@ -41,6 +41,15 @@ def test_every_command_has_the_options_of_its_log(words: str, tmp_path: Path) ->
     assert all(option in text for option in ("-q, --quiet", "-v, --verbose", "--log", "--debug"))
 
 
+@pytest.mark.parametrize("words", COMMANDS)
+def test_no_two_options_of_a_command_share_a_name(words: str) -> None:
+    name, verb = words.split()
+    parameters = PROGRAMS[name].commands[verb].params
+    options = [option for parameter in parameters for option in parameter.opts]
+    assert len(set(options)) == len(options)
+    assert len({parameter.name for parameter in parameters}) == len(parameters)
+
+
 @pytest.mark.parametrize("words", [f"-q {RUN}", f"{RUN} --quiet"])
 def test_a_quiet_sweep_that_ends_well_prints_nothing(folder: Path, words: str) -> None:
     done = run_command("sweep", *words.split(), cwd=folder)

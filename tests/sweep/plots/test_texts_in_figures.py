@@ -151,7 +151,13 @@ FIGURES: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("style", "width"), [("screen", None), ("screen", 110.0), ("paper", None), ("paper", 60.0)]
+    ("style", "width"),
+    [
+        pytest.param("screen", None, marks=pytest.mark.thorough),
+        ("screen", 110.0),
+        pytest.param("paper", None, marks=pytest.mark.thorough),
+        ("paper", 60.0),
+    ],
 )
 @pytest.mark.parametrize(
     ("store", "kind", "options"),
