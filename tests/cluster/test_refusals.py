@@ -33,7 +33,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         (
             {"axes": {**T0_AND_RINGS, "dynamics.e0": [0.1]}},
-            r"sweep file\.axes\.dynamics\.e0: the store has None, now it is \[0\.1\]",
+            r"sweep file\.axes\.dynamics\.e0: the store has nothing, now it is \[0\.1\]",
         ),
         (
             {"set": {"numerics.t_end_years": 0.03}},
@@ -46,7 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"block": 3}, r"sweep file\.block: the store has 2, now it is 3"),
         (
             {"exclude": [{"temperature.T0": 3000.0, "disk.r_in_RM": 1.0}]},
-            r"sweep file\.exclude: the store has None",
+            r"sweep file\.exclude: the store has nothing",
         ),
     ],
 )
@@ -75,7 +75,7 @@ def test_an_override_on_the_command_line_is_another_plan(store: Path) -> None:
         cwd=store.parent,
     )
     assert done.returncode == 2
-    assert "--set.material.rho: the store has None, now it is 3000" in done.stderr
+    assert "--set.material.rho: the store has nothing, now it is 3000" in done.stderr
 
 
 def test_an_edited_base_is_another_plan(tmp_path: Path) -> None:
