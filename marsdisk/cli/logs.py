@@ -32,15 +32,15 @@ class Output:
     verbose : bool
         Whether the log is printed, too.
     debug : bool
-        Whether tracebacks are printed, and a line of the log for each run.
+        Whether tracebacks are printed, and a line of the log for each run of this process.
     log_file : str
-        The file that the log goes to; empty for none.
+        The file that the log goes to, if any.
     """
 
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
-    log_file: str = ""
+    log_file: str | None = None
 
     @classmethod
     def of(cls, context: click.Context) -> "Output":
@@ -67,7 +67,7 @@ def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of :class:`Output` to a command or a group, which is not called with them."""
 
     def note(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-        if value:
+        if value is not None and value is not False:
             output = Output.of(context)
             setattr(output, str(parameter.name), value)
             if output.quiet and (output.verbose or output.debug):
@@ -93,13 +93,13 @@ def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--log",
             "log_file",
             metavar="FILE",
-            help="Append the log to this file, with times; with --debug a line for each run.",
+            help="Append the log to this file, with times.",
             **settings,
         ),
         click.option(
             "--debug",
             is_flag=True,
-            help="Print tracebacks, and a line of the log for each run.",
+            help="Print tracebacks, and a line of the log for each run of this process.",
             **settings,
         ),
     )
@@ -163,8 +163,8 @@ def start_logging(context: click.Context) -> None:
     terminal = _Terminal(output.level_of_terminal)
     terminal.setFormatter(logging.Formatter(LINE_OF_TERMINAL))
     handlers: list[logging.Handler] = [terminal]
-    if output.log_file:
-        handlers.append(_file_handler(output))
+    if output.log_file is not None:
+        handlers.append(_file_handler(output.log_file, output.level_of_file))
     for handler in handlers:
         _add_until_the_end(context.find_root(), handler)
     for name in LOGGERS:
@@ -173,21 +173,21 @@ def start_logging(context: click.Context) -> None:
     logging.getLogger(__name__).info(without_passwords(command_line))
 
 
-def _file_handler(output: Output) -> logging.Handler:
+def _file_handler(name: str, level: int) -> logging.Handler:
     """Return what appends the log to its file, which is opened, so that errors come at once."""
     from ..io.out_file import STANDARD_OUTPUT, OutFile, OutputError
 
-    if output.log_file == STANDARD_OUTPUT:
+    if name == STANDARD_OUTPUT:
         raise OutputError("--log -: is no file; --verbose prints the log to standard error")
-    if output.log_file.startswith("-"):
-        cure = f"name the file first, or ./{output.log_file} if that is its name"
-        raise OutputError(f"--log {output.log_file}: is an option, not a file; {cure}")
-    file = OutFile.from_name(output.log_file, ["log"], force=True, option="--log")
+    if name.startswith("-"):
+        cure = f"name the file first, or ./{name} if that is its name"
+        raise OutputError(f"--log {name}: is an option, not a file; {cure}")
+    file = OutFile.from_name(name, ["log"], force=True, option="--log")
     try:
         handler = _LogFile(file.name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(f"{file} cannot be written: {error.strerror or error}") from error
-    handler.setLevel(output.level_of_file)
+    handler.setLevel(level)
     handler.setFormatter(logging.Formatter(LINE_OF_FILE, TIME_OF_FILE))
     return handler
 

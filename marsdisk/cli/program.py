@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from ..common.exit_codes import BAD_INPUT
+from ..common.exit_codes import BAD_INPUT, INTERRUPTED
 from ..common.logs import MESSAGES
 from ..common.text import printable
 from .logs import Output, output_options, start_logging
@@ -77,9 +77,13 @@ class Program(click.Group):
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; messages about its options hide secrets."""
-        with hiding_secrets():
-            return super().invoke(ctx)
+        """Run a command; messages about its options hide secrets, and Ctrl-C ends it quietly."""
+        try:
+            with hiding_secrets():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(INTERRUPTED)
 
 
 @contextmanager

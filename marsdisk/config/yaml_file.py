@@ -169,7 +169,8 @@ def with_lines(
         key = _longest_key(problem, lines)
         if not key and anywhere:
             key = _first_key_ending(problem, lines)
-        is_overridden = any(_overlap(key, name) for name in overridden)
+        own_key = key if not anywhere else _key_of(problem)
+        is_overridden = any(_overlap(own_key, name) for name in overridden)
         if not key or "\n" in problem or is_overridden:
             problems.append(problem)
         else:
@@ -179,13 +180,15 @@ def with_lines(
 
 def _first_key_ending(problem: str, keys: Iterable[str]) -> str:
     """Return the first key of a file that ends with the key of a problem; empty for none."""
+    own_key = _key_of(problem)
+    endings = [key for key in keys if own_key and key.endswith(f".{own_key}")]
+    return endings[0] if endings else ""
+
+
+def _key_of(problem: str) -> str:
+    """Return the key that a problem begins with; empty for none."""
     match = re.match(r"[\w.\[\]-]*\w", problem)
-    if match is None:
-        return ""
-    for key in keys:
-        if key.endswith(f".{match[0]}"):
-            return key
-    return ""
+    return match[0] if match else ""
 
 
 def _overlap(key: str, override: str) -> bool:

@@ -21,6 +21,17 @@ def text(value: Any) -> str:
     return printable(str(value)).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
+def two_digits(number: float) -> str:
+    """Return a number with two digits, without a power of ten where it is near one.
+
+    Examples
+    --------
+    >>> two_digits(99.6), two_digits(0.0123), two_digits(1.1e-5)
+    ('100', '0.012', '1.1e-05')
+    """
+    return f"{float(f'{number:.2g}'):g}"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, such as ``1 run`` or ``2 runs``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

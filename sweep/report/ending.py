@@ -61,7 +61,7 @@ def finish(location: Location, sweep: Sweep, tally: Tally, console: Console) -> 
         console,
         f"next: {Command.sweep('show', store)}, {Command.sweep('plot', store, 'heatmap')},"
         f" {Command.sweep('browse', store)}, or in Python: import sweep;"
-        f" sweep.open_store({str(store)!r})",
+        f" store = sweep.Store.open({str(store)!r})",
     )
     return code
 

@@ -1,6 +1,7 @@
 """Follow or stop a driver that runs anywhere, through the store and the notes next to it."""
 
 import time
+from contextlib import suppress
 
 from rich.console import Console
 
@@ -21,6 +22,7 @@ from ..running.driver_notes import (
 from ..running.heartbeat import GONE_SECONDS, Follower, driver_line
 from ..running.progress import duration, say
 from ..spec.expectations import expectations_of
+from ..store.failures import storage_errors, telling
 from ..store.location import Location
 from ..store.store import Store
 from .expectations import report_expectations
@@ -186,12 +188,14 @@ def cancel(location: Location, patience: float, console: Console) -> int:
             )
             return OK
         if not running and not submission:
-            StopRequest.delete(location)
+            with suppress(*storage_errors()):  # of an earlier request
+                StopRequest.delete(location)
             say(console, f"{location}: nobody drives it; there is nothing to cancel{_last(beat)}")
             return BAD_INPUT
         request_id = beat.id if running else submission.id
         if request_id != asked_id:
-            StopRequest.to(request_id).write(location)
+            with telling(location, "the request to stop cannot be written"):
+                StopRequest.to(request_id).write(location)
             asked_id = request_id
         time.sleep(READ_SECONDS)
     say(

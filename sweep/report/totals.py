@@ -1,14 +1,15 @@
 """The table at the end of a sweep: a result over the axes of its product."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from ..common.text import text
+from ..common.floats import DIGITS
+from ..common.text import text, two_digits
 from ..results.columns import coded
 from ..results.effects import effects
 from ..results.outcomes import GOOD, MISSING, STATES, Outcomes, outcomes
@@ -94,15 +95,17 @@ class _Layout:
         for heading in headings:
             table.add_column(heading, justify="right")
         rows = results.groups({axis: results.labels[axis] for axis in self.row_axes})
+        words = {axis: _words_of(coded(results.labels[axis])[0]) for axis in self.row_axes}
         for labels, cases in rows[:MAX_ROWS]:
-            cells = [_label(label) for label in labels.values()]
+            cells = [words[axis][label] for axis, label in labels.items()]
             for column in range(len(headings)):
                 cells.append(self._cell(cases[column_of_case[cases] == column]))
             table.add_row(*cells)
         captions = [remark_on_units([self.quantity])]
         if self.left_out:
-            words = ", ".join(effect.words for effect in effects(results))
-            captions.append(f"medians change: {words}")
+            shown = replace(results, value=self.quantity.convert(results.value))
+            changes = ", ".join(effect.words for effect in effects(shown))
+            captions.append(f"medians change: {changes}")
         if len(rows) > MAX_ROWS:
             captions.append(f"and {len(rows) - MAX_ROWS} rows more")
         table.caption = "; ".join(filter(None, captions)) or None
@@ -122,7 +125,8 @@ class _Layout:
         if self.column_axis is None:
             return [self.quantity.head], np.zeros(self.results.value.size, np.int64)
         values, column_of_case = coded(self.results.labels[self.column_axis])
-        return [f"{self.column_axis} = {_label(value)}" for value in values], column_of_case
+        words = _words_of(values)
+        return [f"{self.column_axis} = {words[value]}" for value in values], column_of_case
 
     def _cell(self, cases: NDArray[np.int64]) -> str:
         """Return the text of a cell: one result, or the median of those that there are."""
@@ -151,7 +155,7 @@ class _Layout:
         if self.available is None:
             return [median]
         share = 100.0 * float(self.results.value[cases[0]] / self.available[cases[0]])
-        return [f"{median} ({share:.2g} %)"]
+        return [f"{median} ({two_digits(share)} %)"]
 
 
 def _counted(count: int, state: int, *, alone: bool) -> str:
@@ -172,8 +176,16 @@ def _rows(axes: Sequence[str], counts: dict[str, int]) -> int:
     return int(np.prod([counts[axis] for axis in axes if axis != column_axis]))
 
 
-def _label(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _words_of(values: Sequence[Any]) -> dict[Any, str]:
+    """Return the labels of an axis in words: numbers with as many digits as tell them apart."""
+    for digits in range(6, DIGITS + 1):
+        words = {
+            value: f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+            for value in values
+        }
+        if len(set(words.values())) == len(words):
+            break
+    return words
 
 
 def _available(store: Store, name: str, results: Outcomes) -> NDArray[np.float64] | None:
@@ -184,5 +196,6 @@ def _available(store: Store, name: str, results: Outcomes) -> NDArray[np.float64
     if name != "M_loss" or AVAILABLE not in store:
         return None
     available = outcomes(store, AVAILABLE)
-    is_known = np.isfinite(available.value[results.state == GOOD])
+    known = available.value[results.state == GOOD]
+    is_known = np.isfinite(known) & (known > 0.0)
     return available.value if is_known.all() else None

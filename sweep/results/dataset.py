@@ -41,6 +41,22 @@ MAX_WORDS_SHOWN = 4
 MAX_WORD_LENGTH = 40  # characters
 
 
+def _as_row(run: Any) -> int:
+    """Return the number of a run as an int.
+
+    Raises
+    ------
+    TypeError
+        It is no whole number.
+    """
+    if isinstance(run, bool | np.bool_):
+        raise TypeError(f"a run is given by its number or its run_id, not by {run!r}")
+    try:
+        return operator.index(run)
+    except TypeError:
+        raise TypeError(f"a run is given by its number or its run_id, not by {run!r}") from None
+
+
 @xarray.register_dataset_accessor("sweep")
 class SweepAccessor:
     """Methods of a sweep's dataset beyond those of xarray.
@@ -139,6 +155,13 @@ class SweepAccessor:
         along_run = dataset.drop_vars(names).assign_coords(
             xarray.Coordinates.from_pandas_multiindex(index, "run")
         )
+        # texts of NumPy's own kind cannot be filled where a cell has no run
+        texts = {
+            name: array.astype(object)
+            for name, array in along_run.variables.items()
+            if array.dtype.kind == "T"
+        }
+        along_run = along_run.assign(texts)
         fills = {
             str(name): EMPTY_CELLS[array.dtype.kind]
             for name, array in along_run.variables.items()
@@ -386,12 +409,14 @@ class SweepAccessor:
 
     def _position(self, run: int | str) -> int:
         ids = self._dataset.run_id.values
+        if getattr(run, "shape", None) == ():
+            run = run.item()  # type: ignore[union-attr] # an element of an array
         if isinstance(run, str):
             positions = np.flatnonzero(ids == run)
             if positions.size:
                 return int(positions[0])
-        elif 0 <= run < ids.size:
-            return int(run)
+        elif 0 <= (row := _as_row(run)) < ids.size:
+            return row
         raise KeyError(f"there is no run {run!r}; there are {ids.size}, by number or by run_id")
 
     @cached_property

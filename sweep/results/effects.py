@@ -1,24 +1,26 @@
 """How much each axis of a product changes a result."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.text import two_digits
 from .columns import coded
 from .outcomes import GOOD, Outcomes
 
 
 @dataclass(frozen=True)
 class Effect:
-    """The medians of a result at the values of one axis, over all others.
+    """The medians of a result at the values of one axis, over the same cases of all others.
 
     Parameters
     ----------
     axis : str
         Its name.
     lowest, highest : float
-        The smallest and the largest of the medians; NaN where there are none.
+        The smallest and the largest of the medians; NaN where no cases can be compared.
     """
 
     axis: str
@@ -44,33 +46,53 @@ class Effect:
         """The effect in words, such as ``T0 9.2-fold`` or ``mu by 0.4 %``."""
         ratio, difference = self.size
         if ratio == 0.0:
-            return f"{self.axis} has no result"
+            return f"{self.axis} cannot be compared"
         if ratio == 1.0:
             return f"{self.axis} not at all"
         if difference:
             return f"{self.axis} from {self.lowest:.3g} to {self.highest:.3g}"
         if ratio < 2.0:
-            return f"{self.axis} by {100.0 * (ratio - 1.0):.2g} %"
+            return f"{self.axis} by {two_digits(100.0 * (ratio - 1.0))} %"
         return f"{self.axis} {ratio:.3g}-fold"
 
 
 def effects(results: Outcomes) -> list[Effect]:
     """Return the effect of each axis of a product on a result, the largest first.
 
+    The values of an axis are compared over the same cases of all other axes: those that have a
+    result at every value of it. Where cases are excluded, failed, or pending, others do not count.
+
     Parameters
     ----------
     results : Outcomes
         The result of every case.
     """
-    is_good = results.state == GOOD
-    values = results.value[is_good]
-    found = [_effect(axis, results.labels[axis][is_good], values) for axis in results.axes]
+    codes = {axis: coded(results.labels[axis])[1] for axis in results.axes}
+    found = [_effect(axis, codes, results) for axis in results.axes]
     return sorted(found, key=lambda effect: effect.size, reverse=True)
 
 
-def _effect(axis: str, labels: NDArray[np.generic], values: NDArray[np.float64]) -> Effect:
+def _effect(axis: str, codes: Mapping[str, NDArray[np.int64]], results: Outcomes) -> Effect:
+    """Return the effect of one axis; ``codes`` number the labels of the cases on each."""
+    is_good = results.state == GOOD
+    others = [codes[name][is_good] for name in codes if name != axis]
+    own = codes[axis][is_good]
+    count = int(codes[axis].max()) + 1 if codes[axis].size else 0
+    # cases that differ in this axis alone have one number
+    group = _numbered(others, own.size)
+    pairs = np.unique(np.stack([group, own]), axis=1)
+    values_of_group = np.bincount(pairs[0], minlength=group.max(initial=-1) + 1)
+    is_compared = values_of_group[group] == count
+    values = results.value[is_good][is_compared]
     if not values.size:
         return Effect(axis, np.nan, np.nan)
-    distinct, codes = coded(labels)
-    medians = [float(np.median(values[codes == code])) for code in range(len(distinct))]
+    codes_compared = own[is_compared]
+    medians = [float(np.median(values[codes_compared == code])) for code in range(count)]
     return Effect(axis, min(medians), max(medians))
+
+
+def _numbered(columns: Sequence[NDArray[np.int64]], size: int) -> NDArray[np.int64]:
+    """Return a number for each combination of codes."""
+    if not columns or not size:
+        return np.zeros(size, np.int64)
+    return np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)

@@ -249,7 +249,7 @@ class Expression:
             raise self._error(f"these are several words, not a condition; {advice}", 0)
         if value.kind != "truth":
             name = self.names[0] if self.names else "T0"
-            advice = f"compare it, as in {name} > 1"
+            advice = f"compare it, as in {name} > 1, in quotes on a command line"
             raise self._error(f"this is a {value.kind}, not a condition; {advice}", 0)
         holds = self._over_runs(value.values, columns).astype(bool)
         unknown = self._over_runs(evaluation.unknown, columns).astype(bool)

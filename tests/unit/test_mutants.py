@@ -67,7 +67,8 @@ def test_the_tests_of_a_module_are_those_named_like_it_and_then_those_that_impor
     imports = Imports(ROOT)
     assert imports.tests_of("marsdisk/physics/energy.py")[0] == "tests/physics/test_energy.py"
     assert (
-        imports.tests_of("sweep/plots/heatmap.py")[0] == "tests/sweep/plots/test_figures_for_papers.py"
+        imports.tests_of("sweep/plots/heatmap.py")[0]
+        == "tests/sweep/plots/test_figures_for_papers.py"
     )
     assert imports.tests_of("sweep/running/driver.py")[0] == "tests/cluster/test_window.py"
     assert all(imports.tests_of(module) for module in imports.modules)

@@ -76,7 +76,7 @@ def test_a_run_ends_with_the_totals_and_what_to_type_next(ran: Finished) -> None
     assert (
         "next: sweep show results/small.zarr, sweep plot results/small.zarr heatmap,"
         " sweep browse results/small.zarr, or in Python: import sweep;"
-        " sweep.open_store('results/small.zarr')" in text
+        " store = sweep.Store.open('results/small.zarr')" in text
     )
 
 

@@ -98,6 +98,17 @@ def test_a_quiet_sweep_prints_the_json_that_was_asked_for(folder: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
+def test_ctrl_c_at_any_time_ends_a_command_with_its_own_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sweep.planning.read_sweep.read_sweep", interrupt)
+    done = run_command("sweep", "plan", "any.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 def test_an_error_is_printed_however_quiet_a_command_is(tmp_path: Path) -> None:
     done = run_command("marsdisk", "show", "no.yaml", "-q", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -157,6 +168,7 @@ def test_a_log_holds_the_traceback_if_asked_to_debug(tmp_path: Path) -> None:
         ("s.zarr/a.log", "belongs to the store"),
         ("a.csv", "has the ending of csv"),
         ("-", "is no file"),
+        ("", "is not the name of a file"),
         ("--json", "is an option, not a file"),
     ],
 )

@@ -48,6 +48,63 @@ def test_what_a_problem_brings_with_it_is_no_problem_of_its_own(tmp_path: Path) 
     assert problems_of(file) == ["axes.sizes.n_bins"]
 
 
+CLASH = {"sizes.s_min": [1e-6, 1e-3], "sizes.s_max": [1e-4, 1.0]}
+BROKEN = {"linspce": [1, 2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        # cases that the file excludes
+        (
+            {"axes": {**CLASH, "temperature.T0": BROKEN}, "exclude": [{"sizes.s_min": 1e-3}]},
+            ["axes.temperature.T0"],
+        ),
+        # the other half of what a case must be
+        ({"axes": {"sizes.s_min": [200.0], "sizes.s_max": BROKEN}}, ["axes.sizes.s_max"]),
+        (
+            {"axes": {"sizes.s_min": [200.0]}, "variants": {"a": 3, "b": {"sizes.s_max": 1e3}}},
+            ["variants"],
+        ),
+        # what is put back into the file with its own problem
+        ({"axes": {"temperature.T0": [-5.0]}, "exclude": 3}, ["exclude", "temperature.T0"]),
+        (
+            {"axes": {"temperature.T0": [-5.0]}, "exclude": [{"foo": 3}]},
+            ["exclude[0]", "temperature.T0"],
+        ),
+        # cases that are on no axis
+        ({"block": 0, "include": [{"temperature.T0": -3.0}]}, ["block", "temperature.T0"]),
+    ],
+)
+def test_problems_are_neither_made_up_nor_doubled_nor_left_out(
+    tmp_path: Path, changes: dict[str, Any], problems: list[str]
+) -> None:
+    assert problems_of(sweep_file(tmp_path, **changes)) == problems
+
+
+@pytest.mark.parametrize("base", ["nowhere.yaml", 3])
+def test_a_base_that_cannot_be_read_is_not_said_to_be_missing(tmp_path: Path, base: object) -> None:
+    file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0]}, base=base)
+    with pytest.raises(ConfigError) as caught:
+        read_sweep(file)
+    assert "missing" not in str(caught.value)
+
+
+def test_very_many_cases_are_not_validated_for_a_file_with_problems(tmp_path: Path) -> None:
+    axes = {
+        "temperature.T0": {"linspace": [3000.0, 4000.0, 600]},
+        "collisions.alpha_frag": {"linspace": [3.0, -4.0, 600]},
+    }
+    assert problems_of(sweep_file(tmp_path, axes=axes, block=0)) == ["block"]
+
+
+def test_a_value_of_the_command_line_has_no_line_of_the_file(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0]})
+    with pytest.raises(ConfigError) as caught:
+        make_plan(read_sweep(file, {"numerics.t_end_years": "abc"}))
+    assert "line" not in str(caught.value)
+
+
 def test_the_command_line_is_heeded(tmp_path: Path) -> None:
     file = sweep_file(tmp_path, axes=T0_AND_RINGS, block=0)
     assert problems_of(file, {"numerics.t_end_years": -1}) == ["block", "numerics.t_end_years"]

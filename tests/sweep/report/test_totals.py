@@ -10,7 +10,7 @@ from small_sweeps import run_here, sweep_file
 import sweep
 from sweep.report.totals import MAX_COLUMNS, totals
 from sweep.results.effects import Effect, effects
-from sweep.results.outcomes import outcomes
+from sweep.results.outcomes import FAILED, GOOD, Outcomes, outcomes
 from sweep.store.location import Location
 from sweep.store.store import Store
 
@@ -117,16 +117,62 @@ def test_changes_of_one_key_at_a_time_are_rows(tmp_path: Path) -> None:
     assert names == ["base", "temperature.T0 = 3000.0", "sizes.n_bins = 30"]
 
 
+def made_outcomes(value: dict[tuple[float, float], float]) -> Outcomes:
+    """Return outcomes of a product of x and y; cases that are not given are excluded."""
+    x, y = np.array(list(value)).T
+    numbers = np.array(list(value.values()))
+    return Outcomes(
+        target="M_loss",
+        unit="M_Mars",
+        log=False,
+        rings="",
+        axes=("x", "y"),
+        labels={"x": x, "y": y},
+        columns={},
+        value=numbers,
+        state=np.where(np.isfinite(numbers), GOOD, FAILED).astype(np.uint8),
+        notes=None,  # type: ignore[arg-type] # not looked at
+    )
+
+
+@pytest.mark.parametrize("lost", ["excluded", "failed"])
+def test_effects_compare_the_same_cases_of_all_other_axes(lost: str) -> None:
+    # y does next to nothing; x, ten times each time
+    value = {(x, y): 10.0**x * (1.0 + 0.01 * y) for x in range(4) for y in range(3)}
+    whole = {effect.axis: effect.words for effect in effects(made_outcomes(value))}
+    for x in (0, 1, 2):
+        value[x, 2] = np.nan
+    if lost == "excluded":
+        value = {key: number for key, number in value.items() if np.isfinite(number)}
+    found = {effect.axis: effect.words for effect in effects(made_outcomes(value))}
+    assert whole == {"x": "x 1e+03-fold", "y": "y by 2 %"}
+    assert found == {"x": "x 1e+03-fold", "y": "y by 2 %"}
+
+
+def test_an_axis_without_two_comparable_cases_says_so() -> None:
+    value = {(0.0, 0.0): 1.0, (1.0, 1.0): 2.0}
+    words = [effect.words for effect in effects(made_outcomes(value))]
+    assert words == ["x cannot be compared", "y cannot be compared"]
+
+
+def test_labels_that_differ_far_behind_the_point_are_told_apart(tmp_path: Path) -> None:
+    axes = {"temperature.T0": [4000.001 + 0.001 * i for i in range(MAX_COLUMNS + 1)]}
+    run_here(sweep_file(tmp_path, axes=axes, block=16), tmp_path / "s.zarr")
+    labels = [row[0] for row in cells_of(tmp_path / "s.zarr")]
+    assert labels[:2] == ["4000.001", "4000.002"]
+
+
 @pytest.mark.parametrize(
     ("lowest", "highest", "words"),
     [
         (1.0, 9.24, "mu 9.24-fold"),
         (1.0, 1.004, "mu by 0.4 %"),
+        (1.0, 1.998, "mu by 100 %"),
         (2.0, 2.0, "mu not at all"),
         (0.0, 3.0, "mu from 0 to 3"),
         (-1.0, 2.0, "mu from -1 to 2"),
         (0.0, 0.0, "mu not at all"),
-        (np.nan, np.nan, "mu has no result"),
+        (np.nan, np.nan, "mu cannot be compared"),
     ],
 )
 def test_an_effect_is_told_in_words(lowest: float, highest: float, words: str) -> None:

@@ -108,6 +108,11 @@ def test_a_configuration_is_found_by_place_and_by_run_id_also_in_a_part(
     for nothing in (18, -1, "zz"):
         with pytest.raises(KeyError, match=f"there is no run {nothing!r}; there are 18"):
             runs.sweep.config(nothing)
+    assert run_id(runs.sweep.config(runs.run_id[7])) == ids[7]
+    assert run_id(runs.sweep.config(np.int64(7))) == ids[7]
+    for no_number in (1.5, True, None, [1]):
+        with pytest.raises(TypeError, match="by its number or its run_id, not by"):
+            runs.sweep.config(no_number)
 
 
 def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: Path) -> None:

@@ -1,6 +1,8 @@
 """Datasets of a store do what others of xarray do: every verb, on runs, grids, and disk totals."""
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,3 +203,45 @@ def test_a_copy_of_xarray_is_no_store_to_run_into_and_that_is_said(
     sweep.open_store(stored).to_zarr(tmp_path / "copy.zarr", consolidated=False)
     with pytest.raises(sweep.StoreError, match=r"saved by xarray.*xarray\.open_zarr"):
         sweep.open_store(tmp_path / "copy.zarr")
+
+
+@pytest.fixture(scope="module")
+def with_a_hole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store of a product that lacks a case."""
+    folder = tmp_path_factory.mktemp("hole")
+    axes = {"temperature.T0": [3000.0, 4000.0], "ring": {"rings": [1.0, 2.7, 2]}}
+    excluded = [{"temperature.T0": 3000.0, "ring": 1}]
+    run_here(sweep_file(folder, axes=axes, exclude=excluded), folder / "s.zarr")
+    return folder / "s.zarr"
+
+
+def test_a_store_that_xarray_itself_opens_has_grids_and_sums_with_holes(with_a_hole: Path) -> None:
+    own = sweep.open_store(with_a_hole)
+    plain = xarray.open_zarr(with_a_hole, consolidated=False)
+    assert plain.sweep.grid().error.values.tolist() == own.sweep.grid().error.values.tolist()
+    sums = plain.sweep.disk_total().M_loss.values
+    np.testing.assert_array_equal(sums, own.sweep.disk_total().M_loss.values)
+
+
+IN_A_NEW_PROCESS = """
+import sys, warnings
+import numpy as np
+import xarray
+warnings.simplefilter("error", RuntimeWarning)
+assert not any(name.split(".")[0] == "sweep" for name in sys.modules)
+saved, store = sys.argv[1:]
+print(xarray.open_dataset(saved).sweep.disk_total().sizes["T0"])
+print(xarray.open_dataset(store, engine="sweep").sweep.disk_total().sizes["T0"])
+print("M_loss" in xarray.open_dataset(store, engine="sweep", drop_variables="M_loss"))
+"""
+
+
+def test_what_was_saved_is_a_sweep_in_a_new_process_that_imports_xarray_alone(
+    with_a_hole: Path, tmp_path: Path
+) -> None:
+    sweep.open_store(with_a_hole).to_netcdf(tmp_path / "runs.nc")
+    words = [sys.executable, "-c", IN_A_NEW_PROCESS, str(tmp_path / "runs.nc"), str(with_a_hole)]
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["2", "2", "False"]), done.stderr
