@@ -244,8 +244,8 @@ def _refusal(plan: Plan, store: Store, *, new: int = 0, gone: Iterable[str] = ()
         )
     if new:
         advice = (
-            f"--extend keeps all that the store has and adds {counted(new, 'run')}; or use another"
-            " --store"
+            f"--extend keeps all that the store has and adds the {counted(new, 'run')} that it"
+            " lacks; or use another --store"
         )
     return "\n".join(
         [
