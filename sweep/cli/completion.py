@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..store.store import Store
 
 RESULTS = Path("results")  #: where sweeps leave their stores
-MAX_RUNS = 200  #: of a store, that are offered
+MAX_OFFERED = 200  #: names, of which nobody reads more
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -68,7 +68,7 @@ def _completer(names: "Callable[[Store], Iterable[str]]", separator: str = "") -
         typed = [context.params.get("store"), *context.args]
         try:
             store = Store.open(next(filter(None, typed), ""))
-            offered = [name for name in names(store) if name.startswith(begun)]
+            offered = [name for name in names(store) if name.startswith(begun)][:MAX_OFFERED]
         except MarsDiskError:
             return []
         return [CompletionItem(f"{before}{name}") for name in offered]
@@ -97,7 +97,7 @@ def _results_and_series(store: "Store") -> Iterable[str]:
 
 
 def _runs(store: "Store") -> Iterable[str]:
-    return [str(run_id) for run_id in store.column("run_id")[:MAX_RUNS].tolist()]
+    return [str(run_id) for run_id in store.column("run_id").tolist()]
 
 
 column = _completer(_columns)

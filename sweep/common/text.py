@@ -1,6 +1,7 @@
 """Values of a store as words."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,32 @@ def two_digits(number: float) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, such as ``1 run`` or ``2 runs``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return a question about the most similar of the names that there are.
+
+    Parameters
+    ----------
+    name : str
+        A name that there is not. A key is similar to a name that is its last part.
+    names : iterable of str
+        Those that there are.
+
+    Returns
+    -------
+    str
+        Begins with a semicolon; empty where none is similar.
+
+    Examples
+    --------
+    >>> did_you_mean("M_los", ["T0", "M_loss"])
+    '; did you mean M_loss?'
+    """
+    known = list(names)
+    similar = [each for each in known if each == name.rpartition(".")[2]]
+    similar = similar or difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {similar[0]}?" if similar else ""
 
 
 def listed(items: Sequence[object], most: int = MAX_NAMES_LISTED) -> str:

@@ -11,9 +11,8 @@ from marsdisk.common.errors import ConfigError
 from marsdisk.common.templates import environment, rendered
 from marsdisk.common.text import shown
 
-from ..planning.read_sweep import read_sweep
+from ..planning.read_sweep import read_sweep, sweep_of
 from ..spec.file import Sweep as Definition
-from ..spec.file import sweep_of_sections
 
 
 class Sweep:
@@ -49,7 +48,7 @@ class Sweep:
     def __init__(self, base: str | Path, name: str = "sweep", **sections: Any) -> None:
         content = {"name": name, "base": os.fspath(base), **_plain(sections)}
         #: for planning and running: the sections, and the points of each axis
-        self.definition = sweep_of_sections(content, Path(), where=f"sweep {shown(name)}")
+        self.definition = sweep_of(content, Path(), where=f"sweep {shown(name)}")
 
     @classmethod
     def of(cls, definition: Definition) -> "Sweep":

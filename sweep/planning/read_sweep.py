@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,35 +49,72 @@ def read_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
         file = located(path)
         if error.where != str(file):  # the base cannot be read
             raise
-        further = list(_further_problems(file, command_line, error.problems))
-        raise ConfigError([*error.problems, *further], error.where) from error.__cause__
+        with suppress(ConfigError):  # of a file that is no YAML, which is the problem
+            content = read_yaml_mapping(file)
+            further = _further_problems(content, file.parent, command_line, error, str(file))
+            error = ConfigError([*error.problems, *further], error.where)
+        raise error from error.__cause__
+
+
+def sweep_of(
+    content: Mapping[str, Any],
+    folder: Path,
+    command_line: Mapping[str, Any] | None = None,
+    *,
+    where: str,
+) -> Sweep:
+    """Build a sweep; an error also has the problems of cases that can be built.
+
+    Parameters and errors are those of :func:`sweep.spec.file.sweep_of_sections`.
+    """
+    try:
+        return sweep_of_sections(content, folder, command_line, where=where)
+    except ConfigError as error:
+        if error.where != where:
+            raise
+        further = _further_problems(content, folder, command_line, error)
+        raise ConfigError([*error.problems, *further], where) from error.__cause__
 
 
 def _further_problems(
-    path: Path, command_line: Mapping[str, Any] | None, problems: Sequence[str]
+    content: Mapping[str, Any],
+    folder: Path,
+    command_line: Mapping[str, Any] | None,
+    error: ConfigError,
+    file: str = "",
 ) -> Iterator[str]:
-    """Yield the problems of a file that show once what has problems is left out of it."""
-    try:
-        content = read_yaml_mapping(path)
-    except ConfigError:
-        return  # which is the problem
-    known = [_without_line(problem) for problem in problems]
+    """Yield the problems of a sweep that show once what has problems is left out of it.
+
+    Parameters
+    ----------
+    content : mapping
+        Sections of the sweep.
+    folder : Path
+        Folder that its paths are relative to.
+    command_line : mapping or None
+        Overrides by dotted key.
+    error : ConfigError
+        The problems that are known.
+    file : str
+        The sweep file, whose lines problems quote; empty where there is none.
+    """
+    known = [_without_line(problem) for problem in error.problems]
     # problems of sections hide those of axes, and these those of cases
     while True:
         sections = _without_problems(content, known)
         if not any(sections.get(name) for name in (*SECTIONS_OF_AXES, "include")):
             return
         try:
-            sweep = sweep_of_sections(sections, path.parent, command_line, where=str(path))
-        except ConfigError as error:
-            new = [problem for problem in error.problems if _without_line(problem) not in known]
-            if not new or error.where != str(path):
+            sweep = sweep_of_sections(sections, folder, command_line, where=error.where)
+        except ConfigError as next_error:
+            new = [each for each in next_error.problems if _without_line(each) not in known]
+            if not new or next_error.where != error.where:
                 return
             known += map(_without_line, new)
-            yield from with_lines(ConfigError(new), path).problems
+            yield from with_lines(ConfigError(new), file).problems if file else new
             continue
         is_whole = all(sections.get(name) == content.get(name) for name in SECTIONS_OF_CASES)
-        for problem in _problems_of_cases(replace(sweep, file=str(path))):
+        for problem in _problems_of_cases(replace(sweep, file=file)):
             if is_whole or _OF_ONE_KEY.match(problem):
                 yield problem
         return

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..common.command import Command
 from ..common.errors import StoreError
 from ..common.states import State
-from ..common.text import counted
+from ..common.text import counted, did_you_mean
 from ..results.columns import Columns, adds_up, in_order, labels
 from ..results.notes import Notes
 from ..results.quantity import Quantity
@@ -134,7 +134,8 @@ class Choice:
         """Raise a StoreError if the runs have no such parameter."""
         if name not in self.store.parameters:
             names = ", ".join(self.store.parameters)
-            raise StoreError(f"{name!r} is no parameter of the runs; there are {names}")
+            hint = did_you_mean(name, self.store.parameters)
+            raise StoreError(f"{name!r} is no parameter of the runs; there are {names}{hint}")
 
     def tells_apart(self, *names: str | None) -> bool:
         """Whether no two of the runs have the same values of ``names``."""
@@ -220,7 +221,10 @@ class Choice:
         names = [key for key in store.names_over("run", *dims) if store.arrays[key].is_number]
         if name not in names:
             kind = "series" if dims else "number per run"
-            raise StoreError(f"{name!r} is no {kind} of the store; there are {', '.join(names)}")
+            hint = did_you_mean(name, names)
+            raise StoreError(
+                f"{name!r} is no {kind} of the store; there are {', '.join(names)}{hint}"
+            )
 
     def quantity(
         self,

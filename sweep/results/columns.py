@@ -12,6 +12,7 @@ from marsdisk.result import StopReason
 
 from ..common import floats
 from ..common.errors import StoreError
+from ..common.text import did_you_mean
 from ..spec.expressions import Expression, Labels
 from ..store import layout
 from ..store.store import Store
@@ -185,7 +186,9 @@ class Columns(Mapping[str, NDArray[Any]]):
         name = self.store.name_of(name)
         if name not in self._names:
             names = ", ".join(self._names)
-            raise StoreError(f"{name!r} is no array with one value per run; there are {names}")
+            problem = f"{name!r} is no array with one value per run"
+            hint = did_you_mean(name, self._names)
+            raise StoreError(f"{problem}; there are {names}{hint}")
         if name not in self._columns:
             self._columns[name] = self._read(name)
         return self._columns[name]

@@ -1,6 +1,5 @@
 """Expectations: the conditions under ``expect:`` of a sweep file that its results must meet."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from marsdisk.common.text import shown, shown_text
 from marsdisk.config.explain import explain
 from marsdisk.config.sections import Section
 
+from ..common.text import did_you_mean
 from .expressions import Expression
 from .groups import OF_GROUP, OF_ORDER
 from .old_keys import with_new_names, with_old_names
@@ -162,8 +162,6 @@ def expectations_of(content: Mapping[str, Any], where: str) -> dict[str, Expecta
 
 def unknown_axis(axis: str, axes: Mapping[str, Any]) -> str:
     """Return a message that there is no such axis, with the names of those that there are."""
-    similar = difflib.get_close_matches(axis, axes, n=1)
-    similar = similar or [name for name in axes if axis.endswith(f".{name}")]
-    suggestion = f"; did you mean {similar[0]}?" if similar else ""
+    suggestion = did_you_mean(axis, axes)
     names = f"the axes are called {', '.join(axes)}" if axes else "the sweep has none"
     return f"there is no axis {axis}{suggestion} ({names})"

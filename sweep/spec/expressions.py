@@ -7,7 +7,6 @@ methods, numexpr evaluates code made from the text, asteval and simpleeval take 
 
 import ast
 import copy
-import difflib
 import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from marsdisk.common.errors import MarsDiskError
 
 from ..common.floats import equal
+from ..common.text import did_you_mean
 
 #: Characters of an expression.
 MAX_LENGTH = 1000
@@ -381,10 +381,7 @@ class Evaluation:
         return _Value("number", values.astype(float))
 
     def _unknown_name(self, node: ast.Name) -> ExpressionError:
-        last_word = node.id.rpartition(".")[2]
-        similar = [name for name in self.columns if name == last_word]
-        similar = similar or difflib.get_close_matches(node.id, self.columns, n=1)
-        hint = f"; did you mean {similar[0]}?" if similar else ""
+        hint = did_you_mean(node.id, self.columns)
         if any(node.id in words for words in self.words.values()):
             hint = f"; for the text write '{node.id}'"
         names = ", ".join(self.columns)
@@ -491,8 +488,7 @@ class Evaluation:
     def _call(self, node: ast.Call) -> _Value:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in self.functions:
-            similar = difflib.get_close_matches(name, self.functions, n=1)
-            hint = f"; did you mean {similar[0]}?" if similar else ""
+            hint = did_you_mean(name, self.functions)
             raise self.error(node, f"the functions are {', '.join(self.functions)}{hint}")
         function = self.functions[name]
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):

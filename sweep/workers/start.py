@@ -2,12 +2,10 @@
 
 import logging
 import re
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing import resource_tracker
 
 import dask
 from distributed import Client, LocalCluster
@@ -211,23 +209,6 @@ def _unregister(client: Client, name: str) -> None:
 
 
 @contextmanager
-def out_of_reach_of_ctrl_c() -> Iterator[None]:
-    """Start threads and processes in this context that Ctrl-C does not reach.
-
-    A terminal sends it to all of them, and a process that is still being imported would end with a
-    traceback. They inherit what this thread has blocked; the driver itself is interrupted as soon
-    as the context ends.
-    """
-    # when the first process starts it, it lets Ctrl-C through to the thread that does so
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
 def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]:
     host = "127.0.0.1"
     memory = "auto"
@@ -238,16 +219,15 @@ def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]
         # to the end, as a process that dies is replaced
         stack.enter_context(leave_main_module_alone())
         try:
-            with out_of_reach_of_ctrl_c():
-                cluster = LocalCluster(
-                    n_workers=count,
-                    threads_per_worker=1,
-                    processes=True,
-                    host=host,
-                    dashboard_address="127.0.0.1:0",
-                    memory_limit=memory,
-                    silence_logs=logging.CRITICAL,
-                )
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host=host,
+                dashboard_address="127.0.0.1:0",
+                memory_limit=memory,
+                silence_logs=logging.CRITICAL,
+            )
         except (OSError, RuntimeError, TimeoutError) as error:
             raise ClusterError(
                 f"{_number_of_workers(count)} could not be started: {error}; {LocalProcesses.cure}"

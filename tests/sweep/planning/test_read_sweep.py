@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from small_sweeps import T0_AND_RINGS, base_in, sweep_file
 
+import sweep
 from marsdisk.common.errors import ConfigError
 from sweep.planning.plan import make_plan
 from sweep.planning.read_sweep import read_sweep
@@ -82,6 +83,12 @@ def test_problems_are_neither_made_up_nor_doubled_nor_left_out(
     assert problems_of(sweep_file(tmp_path, **changes)) == problems
 
 
+def test_a_sweep_from_python_tells_all_that_is_wrong_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        sweep.Sweep("builtin:mars_0d_melt", block=0, axes={"temperature.T0": [3000.0, -5.0]})
+    assert [problem.split()[0] for problem in caught.value.problems] == ["block", "temperature.T0"]
+
+
 @pytest.mark.parametrize("base", ["nowhere.yaml", 3])
 def test_a_base_that_cannot_be_read_is_not_said_to_be_missing(tmp_path: Path, base: object) -> None:
     file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0]}, base=base)
@@ -130,15 +137,15 @@ def test_where_cases_cannot_be_built_the_file_has_its_problems_alone(
 
 def test_long_checking_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweep.running.progress.SECONDS_OF_SILENCE", 0.0)
-    sweep = read_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS, base=base_in(tmp_path)))
+    spec = read_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS, base=base_in(tmp_path)))
     lines = list[str]()
-    make_plan(sweep, on_case=cases_checked(lines.append, sweep.case_count))
+    make_plan(spec, on_case=cases_checked(lines.append, spec.case_count))
     assert lines == [f"{i} of 6 cases checked" for i in range(6)]
 
 
 def test_short_checking_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweep.running.progress.SECONDS_OF_SILENCE", 1e9)
-    sweep = read_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS))
+    spec = read_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS))
     lines = list[str]()
-    make_plan(sweep, on_case=cases_checked(lines.append, sweep.case_count))
+    make_plan(spec, on_case=cases_checked(lines.append, spec.case_count))
     assert lines == []
