@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS = never
 
 JOBS ?= logical
 PYTEST = $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
-PY313 := $(shell .ci/python-3.13)
+PY313 := $(shell .ci/python 3.13)
 # What may differ between versions of Python: bits, imports, warnings, how processes are started.
 DEPENDS_ON_PYTHON := tests/golden tests/cache tests/unit/test_imports.py tests/unit/test_traces_of_importing.py \
 	tests/unit/test_jit.py tests/sweep/test_same_bits.py tests/sweep/interface tests/sweep/results/test_xarray_verbs.py \

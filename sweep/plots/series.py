@@ -194,7 +194,6 @@ def _choose_panel(chosen: Choice, name: str, over: str | None, *, one_ring: bool
         choice = choice.middle([axis for axis in free if axis != over])
         return _Panel(choice, over, summed, sample)
     if over is not None:
-        free = [axis for axis in choice.varying() if axis not in {over, summed, *drawn}]
         if not choice.tells_apart(over, summed):
             choice = choice.middle(free)
     elif one_ring and not summed and store.ring_axis in choice.varying():

@@ -1,6 +1,7 @@
 """A store as an xarray dataset, with grids, sums over disks, and more under ``dataset.sweep``."""
 
 import functools
+import numbers
 import operator
 import warnings
 from collections.abc import Iterator, Sequence
@@ -49,12 +50,9 @@ def _as_row(run: Any) -> int:
     TypeError
         It is no whole number.
     """
-    if isinstance(run, bool | np.bool_):
+    if isinstance(run, bool) or not isinstance(run, numbers.Integral):
         raise TypeError(f"a run is given by its number or its run_id, not by {run!r}")
-    try:
-        return operator.index(run)
-    except TypeError:
-        raise TypeError(f"a run is given by its number or its run_id, not by {run!r}") from None
+    return int(run)
 
 
 @xarray.register_dataset_accessor("sweep")

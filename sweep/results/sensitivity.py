@@ -440,7 +440,7 @@ def _of_any_runs(outcomes: Outcomes, allowed: float) -> Answer:
     if kept < MIN_RUNS:
         raise StoreError(
             f"{kept} runs are too few for the distributions that PAWN compares; {MIN_RUNS} are"
-            f" needed; sweep plot STORE sensitivity draws the effect of each axis of a grid"
+            " needed; sweep plot STORE sensitivity draws the effect of each axis of a grid"
         )
     y = outcomes.value[has_result]
     _refuse_constant(outcomes, y)

@@ -23,7 +23,7 @@ def refuse_detour(root: Path, key: str) -> None:
     StoreError
         The message names the link or file that is where a folder belongs.
     """
-    folder = str(root)  # joining texts is a tenth of the work that joining paths is
+    folder = str(root)  # joining texts takes less than joining paths, for each chunk of a block
     for name in key.split("/")[:-1]:
         folder = f"{folder}/{name}"
         try:
