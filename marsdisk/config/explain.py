@@ -116,7 +116,10 @@ def _explain_one(details: ErrorDetails, key: str, location: _Location, root: Mod
     value = details["input"]
     kind = details["type"]
     if kind == "extra_forbidden":
-        return f"{key} = {shown(value)}: there is no such key{_suggestion(path, section, root)}"
+        suggestion = _suggestion(path, section, root)
+        if isinstance(value, dict):
+            return f"{key}: there is no such section{suggestion}"
+        return f"{key} = {shown(value)}: there is no such key{suggestion}"
     if kind == "missing":
         if field is None:
             return f"{key} is missing: this section takes {', '.join(section.model_fields)}"

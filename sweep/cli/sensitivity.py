@@ -159,6 +159,8 @@ def _print_answers(
             console.print(f"{name}: {meaning}", soft_wrap=True)
         for line in verdict(answer):
             console.print(line, soft_wrap=True)
+        for line in answer.notes:
+            console.print(f"note: {line}", soft_wrap=True)
         console.print(_convergence_table(answer))
     for note in remarks(outcomes):
         console.print(f"note: {note}", soft_wrap=True)
@@ -182,6 +184,7 @@ def _as_json(answer: "Answer") -> dict[str, Any]:
         "change": for_json(answer.change),
         "widest": for_json(answer.widest),
         "settled": answer.settled,
+        "notes": list(answer.notes),
     }
 
 
@@ -333,13 +336,16 @@ def summary(
     With sample: {method: sobol, n: 1024, axes: {...}} in the sweep file, the distributions of the
     parameters are the prior, and the quantiles are those of the result under this prior. Each
     quantile has a 95 % interval (bootstrap) that reflects the number of runs; it is omitted if
-    fewer than 5 runs lie beyond the quantile. Runs that failed or are pending are counted in a
-    column of their own. Masses are summed over rings.
+    fewer than 5 runs lie beyond the quantile, and where cases are a grid rather than a sample.
+    Runs that failed or are pending are counted in a column of their own. Masses are summed over
+    rings.
 
     \b
     sweep summary results/loss.zarr --target M_loss --by T0
     sweep summary results/loss.zarr --target t99 --by i0 --bins 4 --quantiles 0.16,0.5,0.84
     """  # noqa: D301 # \b tells click to keep the lines
+    import numpy as np
+
     from ..results.outcomes import remarks
     from ..results.quantiles import independent, spreads
     from ..results.quantity import Quantity, remark_on_units
@@ -367,7 +373,9 @@ def summary(
     values = None if log else outcomes.value
     quantity = Quantity.of(opened, target, values, outcomes.target_in_words)
     head = f"log10 of {quantity.head}" if log else quantity.head
-    console.print(f"quantiles of {head}, with 95 % intervals", soft_wrap=True)
+    have_intervals = any(np.isfinite(group.low).any() for group in groups)
+    intervals = ", with 95 % intervals" if have_intervals else ""
+    console.print(f"quantiles of {head}{intervals}", soft_wrap=True)
     console.print(_quantile_table(groups, quantiles, quantity))
     remark = remark_on_units([quantity])
     if remark:

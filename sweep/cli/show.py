@@ -121,13 +121,13 @@ def show(
     "--x",
     metavar="PARAMETER",
     shell_complete=completion.parameter,
-    help="heatmap: horizontal axis.",
+    help="heatmap: horizontal axis.  [default: what changes the result most]",
 )
 @click.option(
     "--y",
     metavar="PARAMETER",
     shell_complete=completion.parameter,
-    help="heatmap: vertical axis.",
+    help="heatmap: vertical axis.  [default: what changes it most after that]",
 )
 @click.option(
     "--over",
@@ -239,7 +239,7 @@ def plot(
     """  # noqa: D301 # \b tells click to keep the lines
     from marsdisk.io.out_file import PICTURES, OutFile, plain_name
 
-    from ..plots import draw, save
+    from ..plots import draw, refuse_options, save
     from ..store.store import Store
 
     arguments = {option: value for option, value in options.items() if value not in (None, ())}
@@ -250,6 +250,7 @@ def plot(
                 raise click.UsageError(f"{kind} takes one --{option}")
             if values:
                 arguments[option] = values[0]
+    refuse_options(kind, arguments)
     notes: list[str] = []
     opened = Store.open(store)
     default = f"{plain_name(opened.description.title)}-{kind}.png"

@@ -7,7 +7,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ AXES_WITH_SCALES = {"series": "xy", "psd": "xy", "sensitivity": "x", "convergenc
 WITH_COLOUR_MAP = ("heatmap", "series", "psd", "radial")
 #: Kinds that draw a result, in a unit that may be chosen.
 WITH_UNIT = ("heatmap", "series", "radial", "sensitivity")
+#: Options of :func:`draw` itself.
+OPTIONS_OF_EVERY_KIND = ("title", "width", "xscale", "yscale")
 #: Options that name a parameter: by its name in the store, or by its configuration key.
 PARAMETERS = ("x", "y", "over")
 
@@ -67,6 +69,30 @@ def options(kind: str) -> list[str]:
     return [
         name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY
     ]
+
+
+def refuse_options(kind: str, requested: Mapping[str, Any]) -> None:
+    """Raise a PlotError if a kind of figure has no use for one of its options.
+
+    Parameters
+    ----------
+    kind : str
+        Key of :data:`KINDS`.
+    requested : mapping of str
+        Options of :func:`draw`; None for one that was not given.
+    """
+    known_options = options(kind)
+    for name, value in requested.items():
+        if value is None or name in OPTIONS_OF_EVERY_KIND:
+            continue
+        if name == "cmap" and kind not in WITH_COLOUR_MAP:
+            raise PlotError(f"{kind} has no colour map to choose")
+        if name == "unit" and kind not in WITH_UNIT:
+            raise PlotError(f"{kind} has no unit to choose")
+        if name not in {"cmap", "unit", *known_options}:
+            raise PlotError(
+                f"{name} has no use in {kind}; it takes {', '.join(known_options) or 'no options'}"
+            )
 
 
 def draw(  # noqa: PLR0913 - options, by name
@@ -127,16 +153,7 @@ def draw(  # noqa: PLR0913 - options, by name
     >>> figure = draw("results/temperature_supply.zarr", "series", run=["17"])
     """
     draw_kind = _draw_function(kind)
-    known_options = options(kind)
-    for name in requested:
-        if name not in known_options:
-            raise PlotError(
-                f"{name} has no use in {kind}; it takes {', '.join(known_options) or 'no options'}"
-            )
-    if cmap is not None and kind not in WITH_COLOUR_MAP:
-        raise PlotError(f"{kind} has no colour map to choose")
-    if unit is not None and kind not in WITH_UNIT:
-        raise PlotError(f"{kind} has no unit to choose")
+    refuse_options(kind, {"cmap": cmap, "unit": unit, **requested})
     from .page import Page
     from .settle import settle
 

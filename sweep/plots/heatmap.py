@@ -18,6 +18,7 @@ from ..common.errors import StoreError
 from ..common.states import State
 from ..common.text import counted
 from ..results.cells import Cells, cells
+from ..results.effects import strongest_first
 from ..results.quantity import Quantity
 from ..store.store import Store
 from .choice import Choice, source, with_unit
@@ -101,7 +102,7 @@ def heatmap(  # noqa: PLR0913 - options, by name
     name : str
         The scalar.
     x, y : str or None
-        Parameters across and upwards; by default the first two in which the runs differ.
+        Parameters across and upwards; by default the two that change the scalar most.
     over : str or None
         Parameter with a panel for each of its values.
     where : str or None
@@ -158,7 +159,9 @@ def _choose_axes(
     rings = choice.store.ring_axis
     runs = choice
     choice, summed = choice.summed_over_rings(name, (x, y, over))
+    strongest = strongest_first(choice.store, name)
     free = [axis for axis in choice.varying() if axis not in {x, y, over, summed}]
+    free.sort(key=lambda axis: strongest.index(axis) if axis in strongest else len(strongest))
     if rings in free and rings != free[0]:
         # A quantity that does not add up is shown over the rings first.
         free.remove(rings)

@@ -41,9 +41,8 @@ def finish(location: Location, sweep: Sweep, tally: Tally, console: Console) -> 
     table = totals(store)
     if table is not None:
         console.print(table)
-    failed = f"{counts.failed} failed" if counts.failed else "0 failed (none)"
     pending = f", {counts.pending} pending" if counts.pending else ""
-    say(console, f"{counts.done} of {counts.runs} runs done, {failed}{pending}")
+    say(console, f"{counts.done} of {counts.runs} runs done, {counts.failed} failed{pending}")
     say(console, _speed_line(tally))
     say(console, f"cache hits: {cache_line(store)}")
     for line in Notes.of(store).lines:

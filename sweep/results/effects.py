@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.text import two_digits
+from ..store.store import Store
 from .columns import coded
-from .outcomes import GOOD, Outcomes
+from .outcomes import GOOD, Outcomes, outcomes, targets
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,24 @@ def effects(results: Outcomes) -> list[Effect]:
     codes = {axis: coded(results.labels[axis])[1] for axis in results.axes}
     found = [_effect(axis, codes, results) for axis in results.axes]
     return sorted(found, key=lambda effect: effect.size, reverse=True)
+
+
+def strongest_first(store: Store, name: str) -> list[str]:
+    """Return the axes of a store's product, those that change a result most first.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    name : str
+        A column; where it is no result, the axes keep their order.
+    """
+    axes = list(store.axes)
+    if name not in targets(store):
+        return axes
+    ordered = [effect.axis for effect in effects(outcomes(store, name))]
+    # rings are no axis of what is summed over them
+    return ordered + [axis for axis in axes if axis not in ordered]
 
 
 def _effect(axis: str, codes: Mapping[str, NDArray[np.int64]], results: Outcomes) -> Effect:

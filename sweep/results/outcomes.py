@@ -106,6 +106,15 @@ class Outcomes:
         return groups
 
 
+def targets(store: Store) -> list[str]:
+    """Return the names of a store's results with one number per run."""
+    return [
+        variable.name
+        for variable in layout.EVERY_VARIABLE
+        if layout.is_target(variable) and variable.name in store
+    ]
+
+
 def _unit(store: Store, target: str) -> str:
     """Return the unit of a scalar result.
 
@@ -114,11 +123,7 @@ def _unit(store: Store, target: str) -> str:
     StoreError
         The store has no such result.
     """
-    results = [
-        variable.name
-        for variable in layout.EVERY_VARIABLE
-        if layout.is_target(variable) and variable.name in store
-    ]
+    results = targets(store)
     if target not in results:
         names = ", ".join(sorted(results))
         raise StoreError(

@@ -30,7 +30,8 @@ class Spread:
     runs: int  #: number of cases with a result
     missing: Mapping[str, int]  #: number of the other cases by their state
     quantiles: NDArray[np.float64]  #: NaN without any run
-    low: NDArray[np.float64]  #: lower end of the interval of each quantile; NaN with too few runs
+    #: lower end of the interval of each quantile; NaN with too few runs, or without a sample
+    low: NDArray[np.float64]
     high: NDArray[np.float64]  #: upper end
 
 
@@ -168,7 +169,8 @@ def _spread(
     if not values.size:
         return Spread(labels, 0, missing, nothing, nothing, nothing)
     estimates = np.quantile(values, quantiles)
-    if values.size < 2 or np.ptp(values) == 0.0:
+    is_sample = POINT in outcomes.labels
+    if not is_sample or values.size < 2 or np.ptp(values) == 0.0:
         return Spread(labels, values.size, missing, estimates, nothing, nothing)
     bootstrap = extra("scipy.stats", "design", "sweep summary").bootstrap
 

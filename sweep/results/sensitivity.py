@@ -4,9 +4,10 @@ They are computed from the runs of a store, with intervals, and from parts of th
 the indices converge.
 """
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..common.optional import extra
+from ..common.text import counted
 from ..spec.designs import HARMONICS, POINT, DesignSpec, given_design
 from ..store.store import Store
+from .columns import coded
 from .outcomes import GOOD, Outcomes, left_out
 
 Array = NDArray[np.float64]
@@ -107,7 +110,7 @@ class Answer:
     steps: tuple[Indices, ...]  #: from few blocks to all
     dropped: int  #: blocks left out because one of their runs has no result
     missing: Mapping[str, int]  #: number of cases without a result, by reason
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def measure(self) -> Measure:
@@ -429,12 +432,7 @@ def _of_any_runs(outcomes: Outcomes, allowed: float) -> Answer:
             f"{total - kept} of {total} cases are no result ({reasons}); finish the sweep (sweep"
             f" resume), fix the failures, or allow more with {_left_out_option(1.0 - kept / total)}"
         )
-    columns = {
-        name: _numbers(column[has_result])
-        for name, column in outcomes.columns.items()
-        if name != POINT
-    }
-    columns = {name: values for name, values in columns.items() if np.ptp(values) > 0.0}
+    columns = _parameters(outcomes, has_result)
     if not columns:
         raise StoreError("no parameter differs between the runs; there is nothing to compare")
     if kept < MIN_RUNS:
@@ -452,4 +450,54 @@ def _of_any_runs(outcomes: Outcomes, allowed: float) -> Answer:
     for n in _halves(kept, MIN_RUNS)[-MAX_PAWN_STEPS:]:
         runs = order[:n]
         steps.append(Indices(n, _pawn(y[runs], x[runs], names)))
-    return Answer({}, "pawn", [*names, DUMMY], steps[-1], tuple(steps), total - kept, missing)
+    return Answer(
+        {},
+        "pawn",
+        [*names, DUMMY],
+        steps[-1],
+        tuple(steps),
+        total - kept,
+        missing,
+        notes=_dependences(outcomes),
+    )
+
+
+def _parameters(outcomes: Outcomes, has_result: NDArray[np.bool_]) -> dict[str, Array]:
+    """Return the parameters in which cases with a result differ, as numbers.
+
+    Those that move together along an axis, such as the keys of ``zip``, are one parameter, with the
+    names of all.
+    """
+    axis_of_pattern = {
+        _pattern(outcomes.labels[axis][has_result]): axis for axis in outcomes.axes if axis != POINT
+    }
+    names_of: dict[str, list[str]] = {}
+    columns: dict[str, Array] = {}
+    for name, column in outcomes.columns.items():
+        column = column[has_result]
+        pattern = _pattern(column)
+        if name == POINT or not any(pattern):
+            continue
+        moves_with = axis_of_pattern.get(pattern, name)
+        names_of.setdefault(moves_with, []).append(name)
+        columns.setdefault(moves_with, _numbers(column))
+    return {" with ".join(names): columns[first] for first, names in names_of.items()}
+
+
+def _pattern(column: NDArray[Any]) -> bytes:
+    """Return what is the same for columns whose values change at the same places."""
+    codes = coded(column)[1]
+    first, inverse = np.unique(codes, return_index=True, return_inverse=True)[1:]
+    return np.asarray(first[inverse], np.int64).tobytes()
+
+
+def _dependences(outcomes: Outcomes) -> tuple[str, ...]:
+    """Return a sentence where cases were excluded from a product, and otherwise nothing."""
+    size = math.prod(len(coded(outcomes.labels[axis])[0]) for axis in outcomes.axes)
+    if size <= outcomes.value.size:
+        return ()
+    excluded = counted(size - outcomes.value.size, "case")
+    return (
+        f"{excluded} of the product excluded, so that parameters depend on each other: an index may"
+        " include the effect of another parameter",
+    )

@@ -57,7 +57,7 @@ def test_objects_are_shown_as_tables_and_pictures(tutorial: Any) -> None:
 def test_a_run_has_a_bar_and_the_messages_of_the_command(tutorial: Any) -> None:
     shown = outputs(tutorial, "store = sweep.run(small)")
     assert '<progress max="72" value="72"' in shown["text/html"]
-    assert "72 of 72 runs done, 0 failed (none)" in shown["stream"]
+    assert "72 of 72 runs done, 0 failed" in shown["stream"]
     assert "576 of 576 runs done" in outputs(tutorial, STUDY)["stream"]
 
 

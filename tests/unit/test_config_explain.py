@@ -106,6 +106,11 @@ def test_an_unknown_key_is_refused_with_the_name_that_was_meant(key: str, meant:
     assert meant in line.split("; ")[1].replace("?", "").split()
 
 
+def test_a_section_that_there_is_not_is_called_one() -> None:
+    (line,) = problems({"sizess": {"n_bins": 20}})
+    assert line.startswith("sizess: there is no such section")
+
+
 OWN_KEYS = config_keys(RunConfig)
 
 

@@ -80,6 +80,14 @@ def test_what_a_figure_does_not_have_is_refused(
         plots.draw(finished, kind, **options)
 
 
+def test_options_are_looked_at_before_the_file(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    words = ["psd", "--x", "T0", "--out", "a.png"]
+    done = run_command("sweep", "plot", finished, *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "x has no use in psd" in done.stderr
+
+
 def test_the_command_takes_them(finished: Path, tmp_path: Path) -> None:
     words = [
         "heatmap",

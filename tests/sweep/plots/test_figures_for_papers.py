@@ -291,10 +291,10 @@ def test_cells_have_their_values_in_both_styles(finished: Path, style: str) -> N
 
 def test_cells_that_are_too_small_have_no_numbers_and_a_note_says_so(grid: Path) -> None:
     notes: list[str] = []
-    figure = plots.draw(grid, "heatmap", style="paper", width=45.0, notes=notes)
+    figure = plots.draw(grid, "heatmap", x="T0", style="paper", width=45.0, notes=notes)
     assert written(figure) == []
     assert any("the values are not written into the cells" in note for note in notes)
-    wide = plots.draw(grid, "heatmap", style="paper", width=180.0, notes=(notes := []))
+    wide = plots.draw(grid, "heatmap", x="T0", style="paper", width=180.0, notes=(notes := []))
     assert len(written(wide)) == 27
     assert not any("not written" in note for note in notes)
 

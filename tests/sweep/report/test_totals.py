@@ -8,8 +8,9 @@ import pytest
 from small_sweeps import run_here, sweep_file
 
 import sweep
+from sweep import plots
 from sweep.report.totals import MAX_COLUMNS, totals
-from sweep.results.effects import Effect, effects
+from sweep.results.effects import Effect, effects, strongest_first
 from sweep.results.outcomes import FAILED, GOOD, Outcomes, outcomes
 from sweep.store.location import Location
 from sweep.store.store import Store
@@ -94,6 +95,14 @@ def test_a_long_product_shows_the_axes_that_change_the_result_most(long: Store) 
     assert len(table.rows) == 15
     assert str(table.title).endswith("; medians (least to largest) over alpha_frag")
     assert "medians change: i0 by 20 %, T0 by 0.0021 %, alpha_frag by " in str(table.caption)
+
+
+def test_a_heat_map_begins_with_the_axes_that_change_the_result_most(long: Store) -> None:
+    assert strongest_first(long, "M_loss") == ["i0", "T0", "alpha_frag"]
+    assert strongest_first(long, "block") == [*long.axes]
+    panels = plots.draw(long, "heatmap").axes
+    assert any(panel.get_xlabel().startswith("i0") for panel in panels)
+    assert panels[0].get_ylabel().startswith("T0")
 
 
 def test_cells_of_a_long_product_are_medians_over_the_axes_left_out(long: Store) -> None:

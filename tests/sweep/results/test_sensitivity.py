@@ -363,3 +363,35 @@ def test_an_interval_is_told_relative_to_the_largest_index_where_indices_have_a_
 
 
 assert len(G_COEFFICIENTS) == len(BOUNDS)
+
+
+def test_keys_that_move_together_are_one_parameter(toy: Callable[..., Path]) -> None:
+    e0, i0, scale = list(BOUNDS)[:3]
+    together = {key: np.linspace(*BOUNDS[key], 10).tolist() for key in (e0, i0)}
+    axes = {scale: {"linspace": [*BOUNDS[scale], 10]}}
+    store = toy(3, lambda u: float(u[0] + u[2]), axes=axes, zip=[together])
+    (group,) = json_of(store)["groups"]
+    assert sorted(group["parameters"]) == ["(a parameter without effect)", "e0 with i0", "scale"]
+    assert group["notes"] == []
+
+
+def test_a_product_with_holes_says_that_its_parameters_depend_on_each_other(
+    toy: Callable[..., Path],
+) -> None:
+    e0, i0 = list(BOUNDS)[:2]
+    axes = {key: {"linspace": [*BOUNDS[key], 12]} for key in (e0, i0)}
+    store = toy(
+        2, lambda u: float(u[0]), axes=axes, exclude=[{e0: BOUNDS[e0][0], i0: BOUNDS[i0][0]}]
+    )
+    (group,) = json_of(store)["groups"]
+    assert group["notes"][0].startswith("1 case of the product excluded")
+    assert "note: 1 case of the product excluded" in ask(store).output
+
+
+def test_quantiles_of_a_grid_have_no_intervals(toy: Callable[..., Path]) -> None:
+    axes = {key: {"linspace": [*BOUNDS[key], 12]} for key in list(BOUNDS)[:2]}
+    grid = toy(2, lambda u: float(u[0]), axes=axes)
+    assert "interval" not in ask(grid, verb="summary").output
+    sample = {"method": "random", "n": 144, "axes": uniform(2)}
+    drawn = toy(2, lambda u: float(u[0]), name="drawn", sample=sample)
+    assert "with 95 % intervals" in ask(drawn, verb="summary").output
