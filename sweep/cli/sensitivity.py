@@ -55,8 +55,7 @@ def _quantiles(_context: click.Context, _parameter: click.Parameter, text: str) 
 
 def _open(store: "Location", target: str, *, log: bool) -> "tuple[Store, Outcomes]":
     """Open a store, and return it with its outcomes of a target."""
-    from ..results.outcomes import outcomes
-    from ..running.refinement_rounds import refuse_gathered
+    from ..results.outcomes import outcomes, refuse_gathered
     from ..store.store import Store
 
     opened = Store.open(store)

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from ..common.errors import StoreError
 from ..common.text import counted
 from ..results.columns import labels
+from ..results.curves import Curve, quantiles_of_curves
 from ..results.quantiles import drawn_independently
 from ..results.quantity import is_logarithmic, is_logarithmic_time
 from ..spec.designs import POINT, given_design
 from .choice import Choice
-from .curves import Curve
 
-#: Probabilities of the quantiles that are drawn, the median in the middle.
-PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
 OUTER_WORDS = "5 to 95 %"
 INNER_WORDS = "25 to 75 %"
 #: Curves that a band needs: with fewer, not one of them is expected beyond its 5 %.
@@ -70,12 +68,9 @@ class Band:
     @classmethod
     def of(cls, value: Any, curves: Sequence[Curve]) -> "Band":
         """Return the quantiles of curves, up to the time when the first of them ends."""
-        first = min(curves, key=lambda curve: float(curve.t[-1]))
-        values = np.array([np.interp(first.t, curve.t, curve.values) for curve in curves])
-        # A quantile of values some of which are missing would be one of other runs.
-        quantiles = np.quantile(values, PROBABILITIES, axis=0)
+        t, quantiles = quantiles_of_curves(curves)
         last_end = max(float(curve.t[-1]) for curve in curves)
-        return cls(value, len(curves), first.t, quantiles, last_end)
+        return cls(value, len(curves), t, quantiles, last_end)
 
     @property
     def is_cut(self) -> bool:

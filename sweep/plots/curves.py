@@ -1,39 +1,19 @@
 """Curves of a figure: series of runs, or of disks made of rings, over time."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..common.text import counted
 from ..results.columns import labels
-from ..results.quantity import Quantity
+from ..results.curves import Curve
 from ..results.selection import drawn_at_random
 from ..store import layout
 from .choice import Choice
 
 #: Curves of a figure; of more, a random sample is drawn.
 MAX_CURVES_DRAWN = 2000
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A series over time."""
-
-    runs: list[int]  #: a single run, or the rings of a disk
-    t: NDArray[np.float64]
-    values: NDArray[np.float64]
-
-    def converted(self, time: Quantity, quantity: Quantity) -> "Curve":
-        """Return the curve in the units in which time and the series are shown."""
-        return Curve(self.runs, time.convert(self.t), quantity.convert(self.values))
-
-    def after_start(self) -> "Curve":
-        """Return the curve without its start, which has no place on a logarithmic axis."""
-        positive = self.t > 0.0
-        return Curve(self.runs, self.t[positive], self.values[positive])
 
 
 def read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[Curve], str]:
@@ -73,12 +53,11 @@ def read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[Cur
     curves = []
     uneven = 0
     for runs in (done[i] for i in drawn):
-        times = np.array([store.rows("t", run) for run in runs])
-        if not np.allclose(times, times[0], rtol=1e-9, atol=0.0):
+        curve = Curve.of(store, runs, name)
+        if curve is None:
             uneven += 1
-            continue
-        values = np.sum([store.rows(name, run) for run in runs], axis=0)
-        curves.append(Curve(runs, times[0], values))
+        else:
+            curves.append(curve)
     reasons = [choice.lacking()]
     if drawn.size < len(done):
         sample = f"a random sample of {drawn.size} of {len(done)} curves"

@@ -15,6 +15,7 @@ from ..common.errors import StoreError
 from ..common.states import LOOKS, State
 from ..common.text import listed, text
 from ..results.columns import labels, stopped_early
+from ..results.curves import Curve
 from ..results.quantity import Quantity, is_logarithmic, is_logarithmic_time
 from ..results.rerun import find_run
 from ..store.store import Store
@@ -30,7 +31,7 @@ from .bands import (
 )
 from .choice import Choice, source, with_unit
 from .colours import MAX_LEGEND_ENTRIES, bar_of_steps
-from .curves import Curve, read_curves
+from .curves import read_curves
 from .page import Page, plain
 from .points import are_numbers
 from .ticks import label_few_decades

@@ -87,7 +87,7 @@ def cells(
     every_run = runs_of(store)
     if among is None:
         among = every_run
-    runs, values_of = _cases(columns, every_run)
+    runs, values_of = labelled_cases(columns, every_run)
     is_fixed = np.ones(runs.size, np.bool_)
     for key, value in fixed.items():
         is_fixed &= equal(values_of(key), value)
@@ -113,13 +113,13 @@ def cells(
         cell = f"{x} = {along_x.labels[i]}, {y} = {along_y.labels[j]}"
         differing = _differing(store, hidden_run, hiding_run, {x, y})
         raise StoreError(f"several runs share {cell}; fix {differing}")
-    state = _states(columns, run, among)
+    state = states_of_runs(columns, run, among)
     has_value = np.isin(state, (State.DONE, State.EARLY))
     total = columns[name][run].sum(axis=2, where=has_value)
     has_run = run >= 0
     first_part = has_run.argmax(axis=2, keepdims=True)
     first_run = np.take_along_axis(run, first_part, axis=2)[..., 0]
-    state_of_cell = _worst(state)
+    state_of_cell = worst_states(state)
     is_whole = np.isin(state_of_cell, (State.DONE, State.EARLY))
     return Cells(
         x=along_x.labels,
@@ -146,7 +146,7 @@ class _Dimension:
         return cls([labels[code] for code in used.tolist()], index[codes])
 
 
-def _states(
+def states_of_runs(
     columns: Columns, run: NDArray[np.int64], among: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
     """Return the state of each run; -1 stands for no run."""
@@ -175,7 +175,7 @@ _PRECEDENCE = (
 )
 
 
-def _worst(state: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def worst_states(state: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the state of each cell from those of its runs, along the last dimension."""
     worst = np.full(state.shape[:-1], State.DONE, dtype=np.uint8)
     for candidate in _PRECEDENCE:
@@ -183,7 +183,7 @@ def _worst(state: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return worst
 
 
-def _cases(
+def labelled_cases(
     columns: Columns, among: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], Callable[[str], NDArray[Any]]]:
     """Return the run of each case, and a function that gives a parameter's value for each case.

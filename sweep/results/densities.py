@@ -1,4 +1,4 @@
-"""Size distributions as densities per ln s; needs neither matplotlib nor Bokeh."""
+"""Size distributions as densities per ln s, for figures and the page."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -34,7 +34,7 @@ class Effect:
 
         A ratio means nothing where a median is not above zero: such an effect comes before others.
         """
-        if np.isnan(self.lowest):
+        if not self.is_known:
             return (0.0, 0.0)
         if self.lowest > 0.0:
             return (self.highest / self.lowest, 0.0)
@@ -43,18 +43,29 @@ class Effect:
         return (np.inf, self.highest - self.lowest)
 
     @property
+    def is_known(self) -> bool:
+        """Whether cases can be compared."""
+        return not np.isnan(self.lowest)
+
+    @property
     def words(self) -> str:
         """The effect in words, such as ``T0 9.2-fold`` or ``mu by 0.4 %``."""
-        ratio, difference = self.size
-        if ratio == 0.0:
+        if not self.is_known:
             return f"{self.axis} cannot be compared"
+        ratio, difference = self.size
         if ratio == 1.0:
             return f"{self.axis} not at all"
         if difference:
             return f"{self.axis} from {self.lowest:.3g} to {self.highest:.3g}"
         if ratio < 2.0:
             return f"{self.axis} by {two_digits(100.0 * (ratio - 1.0))} %"
-        return f"{self.axis} {ratio:.3g}-fold"
+        return f"{self.axis} {_fold(ratio)}-fold"
+
+
+def _fold(ratio: float) -> str:
+    """Return a ratio to three digits, without a power of ten below a million."""
+    rounded = float(f"{ratio:.3g}")
+    return f"{rounded:,.0f}" if 1000.0 <= rounded < 1e6 else f"{rounded:.3g}"
 
 
 def effects(results: Outcomes) -> list[Effect]:

@@ -117,6 +117,11 @@ class Notes:
         return lines
 
     @property
+    def runs_of_lines(self) -> list[Array]:
+        """Rows of the runs that each line is about."""
+        return [self.runs[self._has(note)] for note in self.counts]
+
+    @property
     def summary(self) -> str:
         """The names of the notes with their counts, for narrow places; empty without notes."""
         names = [f"{named(note)} {self._share(count)}" for note, count in self.counts.items()]

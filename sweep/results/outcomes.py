@@ -18,7 +18,7 @@ from ..store.cases import cases
 from ..store.store import Store
 from .columns import coded, runs_of
 from .notes import Notes
-from .selection import BOUNDS_OF_RINGS, rings_in_words
+from .selection import BOUNDS_OF_RINGS, Selection, rings_in_words
 
 GOOD, FAILED, PENDING, MISSING, NO_NUMBER = range(5)
 STATES = {
@@ -147,7 +147,9 @@ def _group_numbers(columns: Sequence[NDArray[Any]], size: int) -> NDArray[np.int
     return np.array(group_numbers, dtype=np.int64)
 
 
-def outcomes(store: Store, target: str, *, log: bool = False) -> Outcomes:
+def outcomes(
+    store: Store, target: str, *, log: bool = False, selection: Selection | None = None
+) -> Outcomes:
     """Return the target of every case.
 
     Masses [M_Mars] are summed over an axis of rings, which needs every ring of a disk; other
@@ -161,6 +163,8 @@ def outcomes(store: Store, target: str, *, log: bool = False) -> Outcomes:
         Name of a result with one number per run.
     log : bool
         Whether to take log10 of it.
+    selection : Selection, optional
+        The runs that cases are taken of, or whole disks with such a run; by default all.
 
     Returns
     -------
@@ -179,13 +183,19 @@ def outcomes(store: Store, target: str, *, log: bool = False) -> Outcomes:
         runs = runs_of(store)
         axes = []
         labels = {}
+    rings = store.ring_axis
+    is_summed = rings is not None and unit == "M_Mars" and rings in axes
+    if selection is not None:
+        chosen = selection.whole_disks.runs if is_summed else selection.runs
+        is_chosen = np.isin(runs, chosen)
+        runs = runs[is_chosen]
+        labels = {axis: column[is_chosen] for axis, column in labels.items()}
     columns = {name: store.column(name)[runs] for name in store.parameters}
     value = store.column(target)[runs].astype(np.float64)
     state = _states(store.column("status")[runs])
     notes = Notes.of(store, runs)
-    rings = store.ring_axis
     summed = ""
-    if rings is not None and unit == "M_Mars" and rings in axes:
+    if rings is not None and is_summed:
         axes.remove(rings)
         disk = _group_numbers([labels[axis] for axis in axes], runs.size)
         ring = _group_numbers([labels[rings]], runs.size)
@@ -256,3 +266,26 @@ def remarks(result: Outcomes) -> list[str]:
     if result.log and NO_NUMBER in result.state:
         lines.append(f"--log10 needs {result.target} above 0")
     return [*lines, *result.notes.lines]
+
+
+def refuse_gathered(store: Store, target: str) -> None:
+    """Refuse statistics over a refinement, whose points gather in some places.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    target : str
+        The result that is asked for.
+
+    Raises
+    ------
+    StoreError
+        The store is that of a refinement.
+    """
+    if store.description.sweep.content.get("refine") is not None:
+        raise StoreError(
+            "the points of a refinement gather where the result asks for them, so that shares and"
+            f" quantiles of {target} over them mean nothing; run a sweep with sample: or design:"
+            " over the same axes"
+        )

@@ -27,7 +27,7 @@ from ..store.fence import Fence
 from ..store.store import read_fence
 from ..workers.base import Cluster
 from ..workers.block import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked
-from ..workers.dashboard import FillDocument
+from ..workers.dashboard import MakePage
 from ..workers.handshake import check_agreement
 from ..workers.profiles import OpenClient, Scheduler, Source
 from ..workers.start import connect, loud, naming_loss, workers_from
@@ -90,7 +90,7 @@ def run_blocks(
     reporter: Reporter,
     stop: threading.Event,
     next_work: Callable[[], "Work"] = lambda: Work.none(),
-    dashboard_page: Callable[[str], FillDocument] | None = None,
+    dashboard_page: Callable[[str], MakePage] | None = None,
 ) -> None:
     """Run blocks and commit them, in this process or on workers.
 

@@ -197,26 +197,3 @@ def _remarks(refine: RefineSpec, values: NDArray[np.float64]) -> str:
     if not values[has_value].min() <= 0.0 <= values[has_value].max():
         remarks += f"; {refine.target} crosses {refine.level:g} nowhere yet"
     return remarks
-
-
-def refuse_gathered(store: Store, target: str) -> None:
-    """Refuse statistics over a refinement, whose points gather in some places.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    target : str
-        The result that is asked for.
-
-    Raises
-    ------
-    StoreError
-        The store is that of a refinement.
-    """
-    if store.description.sweep.content.get("refine") is not None:
-        raise StoreError(
-            "the points of a refinement gather where the result asks for them, so that shares and"
-            f" quantiles of {target} over them mean nothing; run a sweep with sample: or design:"
-            " over the same axes"
-        )

@@ -32,7 +32,7 @@ from .refinement_rounds import may_go_on, next_round, recorded
 from .stopping import stopping_on_signals
 
 if TYPE_CHECKING:
-    from ..workers.dashboard import FillDocument
+    from ..workers.dashboard import MakePage
 
 
 def prepare_store(plan: Plan, location: Location, *, extending: bool = False) -> Plan:
@@ -118,7 +118,7 @@ def run_sweep(  # noqa: PLR0913 - options, by name
     extending: bool = False,
     retry_failed: bool = False,
     allowed: Allowance | None = None,
-    dashboard_page: "Callable[[str], FillDocument] | None" = None,
+    dashboard_page: "Callable[[str], MakePage] | None" = None,
     on_progress: Callable[[Tally], None] | None = None,
 ) -> tuple[Plan, Tally]:
     """Run all runs of a sweep that its store does not hold yet; calling it again resumes the sweep.
@@ -190,7 +190,7 @@ class _Pool:
     """Where workers come from, and what their dashboard shows."""
 
     workers: Source
-    dashboard_page: "Callable[[str], FillDocument] | None"
+    dashboard_page: "Callable[[str], MakePage] | None"
 
 
 def _run(

@@ -16,7 +16,7 @@ from sweep import plots
 from sweep.common.errors import StoreError
 from sweep.plots import colours, heatmap
 from sweep.plots.bands import Band, band_legend, draw_bands
-from sweep.plots.curves import Curve
+from sweep.results.curves import Curve
 from sweep.store.store import Store
 
 T0_AND_RHO = {

@@ -154,8 +154,8 @@ def test_effects_compare_the_same_cases_of_all_other_axes(lost: str) -> None:
     if lost == "excluded":
         value = {key: number for key, number in value.items() if np.isfinite(number)}
     found = {effect.axis: effect.words for effect in effects(made_outcomes(value))}
-    assert whole == {"x": "x 1e+03-fold", "y": "y by 2 %"}
-    assert found == {"x": "x 1e+03-fold", "y": "y by 2 %"}
+    assert whole == {"x": "x 1,000-fold", "y": "y by 2 %"}
+    assert found == {"x": "x 1,000-fold", "y": "y by 2 %"}
 
 
 def test_an_axis_without_two_comparable_cases_says_so() -> None:
