@@ -1,30 +1,22 @@
-"""The page as Dask's own dashboard shows it."""
+"""The page as a part of Dask's own dashboard."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bokeh.document import Document
-
-    from .data import Data
+    from tornado.web import Application
 
 
-def dashboard_page(store: str) -> Callable[["Document"], None]:
-    """Return a function that fills a document of Bokeh with the page of a store.
+def dashboard_page(store: str) -> Callable[[str], "Application"]:
+    """Return a function that makes the page of a store, at a path of a server.
 
-    The page is only imported when somebody opens it; its visitors share the data that it has read.
+    The page is only imported when somebody opens it; its visitors share what it has read.
     """
 
-    @cache
-    def data() -> "Data":
-        from .page import data_of
+    def page(prefix: str) -> "Application":
+        from .server import application
+        from .study import Study
 
-        return data_of(store)
+        return application([Study.of(store)], prefix)
 
-    def fill_document(document: "Document") -> None:
-        from .page import fill
-
-        fill(document, data)
-
-    return fill_document
+    return page

@@ -1,4 +1,4 @@
-"""Colours that colour-blind readers can tell apart; needs neither matplotlib nor Bokeh."""
+"""Colours that colour-blind readers can tell apart, for figures and the page."""
 
 # Okabe & Ito (2008)
 BLUE = "#0072b2"

@@ -31,17 +31,16 @@ class Look:
     word: str
     face: str  #: fill of a cell; empty where the value's own colour shows
     hatch: str  #: as matplotlib writes it; empty for none
-    hatch_on_page: str  #: as Bokeh writes it
     marker: str  #: of a point, as matplotlib writes it
-    marker_on_page: str  #: as Bokeh writes it
+    mark_on_page: str  #: of a point or a cell, as Plotly writes it; empty for none
 
 
 LOOKS = {
-    State.DONE: Look("done", "", "", " ", "o", "circle"),
-    State.FAILED: Look("failed", "#ebebeb", "////", "/", "x", "x"),
-    State.PENDING: Look("pending", "#ffffff", "....", ".", "+", "dot"),
-    State.EARLY: Look("stopped early", "", "\\\\\\\\", "\\", "s", "triangle"),
-    State.ZERO: Look("zero", "#cccccc", "", " ", "o", "circle"),
-    State.FILTERED: Look("filtered out", "#ffffff", "--", "-", "_", "dash"),
-    State.UNUSED: Look("no run", "#ffffff", "", " ", "", "circle"),
+    State.DONE: Look("done", "", "", "o", ""),
+    State.FAILED: Look("failed", "#ebebeb", "////", "x", "x-thin-open"),
+    State.PENDING: Look("pending", "#ffffff", "....", "+", "circle-open-dot"),
+    State.EARLY: Look("stopped early", "", "\\\\\\\\", "s", "triangle-up-open"),
+    State.ZERO: Look("zero", "#cccccc", "", "o", "circle"),
+    State.FILTERED: Look("filtered out", "#ffffff", "--", "_", "line-ew-open"),
+    State.UNUSED: Look("no run", "#ffffff", "", "", ""),
 }

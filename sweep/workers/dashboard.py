@@ -1,54 +1,56 @@
-"""Dask's own dashboard while a sweep runs: who may look at it, and a page of ours at /sweep."""
+"""Dask's own dashboard while a sweep runs: who may look at it, and a page of ours at /sweep/."""
 
-import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import dask
+from tornado.web import Application
 
-logger = logging.getLogger(__name__)
-PATH = "/sweep"
+PATH = "/sweep/"
 ORIGINS = "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin"
-#: Fills a document of Bokeh.
-FillDocument = Callable[[Any], None]
+#: Makes the page, at a path.
+MakePage = Callable[[str], Application]
+
+
+class _LaterPage(Application):
+    """A page that is made when somebody asks for it."""
+
+    def __init__(self, make_page: MakePage) -> None:
+        super().__init__()
+        self._make = make_page
+        self._page: Application | None = None
+
+    def find_handler(self, request: Any, **options: Any) -> Any:
+        """Return what answers a request: nothing of ours beyond our path."""
+        if not request.path.startswith(PATH.rstrip("/")):
+            return super().find_handler(request, **options)
+        if self._page is None:
+            self._page = self._make(PATH)
+        return self._page.find_handler(request, **options)
 
 
 @contextmanager
-def on_dashboard(fill_document: FillDocument | None) -> Iterator[bool]:
-    """Let schedulers that are started in this context show a page at :data:`PATH`.
+def dashboard_for_us_alone() -> Iterator[None]:
+    """Let dashboards that are started in this context answer no web sites.
 
-    Dask has no public way of doing so. Without Bokeh it has no dashboard at all, and the sweep runs
-    without the page.
+    By default, Dask's allows all of them.
+    """
+    with dask.config.set({ORIGINS: _origins()}):
+        yield
+
+
+def show_page(scheduler: Any, make_page: MakePage) -> None:
+    """Show a page at :data:`PATH` of the server that a scheduler has for its dashboard.
 
     Parameters
     ----------
-    fill_document : callable or None
-        Called for each visitor; None shows no page.
-
-    Yields
-    ------
-    bool
-        Whether the page can be shown.
+    scheduler : distributed.Scheduler
+        A scheduler of this process.
+    make_page : callable
+        Makes the page when it is asked for.
     """
-    try:
-        # A scheduler imports this in any case.
-        from distributed.dashboard.scheduler import applications
-    except Exception as error:
-        logger.debug("no page on Dask's dashboard: %s", error)
-        yield False
-        return
-
-    if fill_document is not None:
-        # Dask passes its scheduler and settings before the document.
-        applications[PATH] = lambda _scheduler, _settings, document: fill_document(document)
-    try:
-        # By default, Dask allows all web sites.
-        with dask.config.set({ORIGINS: _origins()}):
-            yield fill_document is not None
-    finally:
-        applications.pop(PATH, None)
+    scheduler.http_application.add_application(_LaterPage(make_page))
 
 
 def _origins() -> list[str]:
@@ -76,19 +78,5 @@ def close_to_other_sites(scheduler: Any) -> None:
 
 
 def results_page(dashboard: str) -> str:
-    """Return a text that tells people where the page is.
-
-    Parameters
-    ----------
-    dashboard : str
-        Address of Dask's dashboard.
-
-    Returns
-    -------
-    str
-        Empty where there is no page.
-    """
-    module = sys.modules.get("distributed.dashboard.scheduler")
-    if PATH not in getattr(module, "applications", {}):
-        return ""
-    return f", results so far {dashboard.removesuffix('/status')}{PATH}"
+    """Return the address of the page, from that of Dask's dashboard."""
+    return f"{dashboard.removesuffix('/status')}{PATH}"

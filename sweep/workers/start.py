@@ -15,7 +15,13 @@ from ..common.errors import ClusterError, Interrupted, WorkersLostError
 from ..common.quiet_loggers import quiet_loggers
 from .base import ENVIRONMENT, WORKER_SETTINGS, Cluster, security
 from .block import BlockTask, SweepPlugin
-from .dashboard import FillDocument, close_to_other_sites, on_dashboard, results_page
+from .dashboard import (
+    MakePage,
+    close_to_other_sites,
+    dashboard_for_us_alone,
+    results_page,
+    show_page,
+)
 from .handshake import check_agreement, probing
 from .main_module import leave_main_module_alone
 from .profiles import (
@@ -114,7 +120,7 @@ def workers_from(
     limits: Limits,
     say: Callable[[str], None],
     stop: threading.Event,
-    dashboard_page: Callable[[str], FillDocument] | None = None,
+    dashboard_page: Callable[[str], MakePage] | None = None,
 ) -> Iterator[Cluster]:
     """Provide workers that are ready for blocks; end those that were started for it.
 
@@ -156,12 +162,15 @@ def workers_from(
         count = processes_of(source, blocks)
         if count is not None:
             stack.enter_context(dask.config.set(LOCAL_SETTINGS))
-            fill_document = None if dashboard_page is None else dashboard_page(first.store)
-            stack.enter_context(on_dashboard(fill_document))
+            stack.enter_context(dashboard_for_us_alone())
+            make_page = None if dashboard_page is None else dashboard_page(first.store)
             profile = source if isinstance(source, LocalProfile) else None
-            local = stack.enter_context(_local(count, profile))
+            local = stack.enter_context(_local(count, profile, make_page))
             link = local.client.dashboard_link
-            say(f"{_number_of_workers(count)}; dashboard {link}{results_page(link)}")
+            results = ""
+            if make_page is not None:
+                results = f", results so far {results_page(link)}"
+            say(f"{_number_of_workers(count)}; dashboard {link}{results}")
             local.client.register_plugin(SweepPlugin(first))
             yield local
             return
@@ -209,7 +218,9 @@ def _unregister(client: Client, name: str) -> None:
 
 
 @contextmanager
-def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]:
+def _local(
+    count: int, profile: LocalProfile | None, make_page: MakePage | None
+) -> Iterator[LocalProcesses]:
     host = "127.0.0.1"
     memory = "auto"
     if profile is not None:
@@ -233,6 +244,8 @@ def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]
                 f"{_number_of_workers(count)} could not be started: {error}; {LocalProcesses.cure}"
             ) from error
         close_to_other_sites(cluster.scheduler)
+        if make_page is not None:
+            show_page(cluster.scheduler, make_page)
         stack.enter_context(cluster)
         client = stack.enter_context(Client(cluster, set_as_default=False))
         yield LocalProcesses(client, count)

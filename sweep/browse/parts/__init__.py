@@ -1,1 +1,0 @@
-"""What the views and details are made of."""

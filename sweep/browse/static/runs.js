@@ -1,0 +1,175 @@
+// The table of runs: sorted by a click on a head, failed runs marked, with the columns one wants.
+
+import {ask} from "page/ask"
+import {FAILED} from "page/cases"
+import {button, element, fill, save} from "page/dom"
+import {counted, csv, number} from "page/numbers"
+import {choose, view} from "page/view"
+
+const MAX_ROWS = 500
+
+/** The table. */
+export class Runs {
+  constructor(study, pick) {
+    this.study = study
+    this.pick = pick
+    this.head = element("tr", {})
+    this.body = element("tbody", {})
+    this.note = element("p", {class: "faint"})
+    this.columns = element("div", {class: "ticks"})
+    const tools = element(
+      "div",
+      {class: "tools"},
+      button("CSV", () => this.save(), {title: "save all these runs as CSV"}),
+    )
+    const more = element(
+      "details",
+      {class: "choice"},
+      element("summary", {}, "columns"),
+      this.columns,
+    )
+    const table = element("table", {}, element("thead", {}, this.head), this.body)
+    this.box = element(
+      "section",
+      {class: "figure", "aria-label": "runs"},
+      element("div", {class: "caption"}, element("h2", {}, "Runs"), more, tools),
+      element(
+        "div",
+        {class: "wide scroll", tabindex: "0", role: "region", "aria-label": "table of runs"},
+        table,
+      ),
+      this.note,
+    )
+    for (const name of study.all_columns) {
+      const tick = element("input", {
+        type: "checkbox",
+        change: () => this.ticked(name, tick.checked),
+      })
+      this.columns.append(element("label", {}, tick, name))
+      tick.dataset.name = name
+    }
+  }
+
+  get names() {
+    return view.columns.length ? view.columns : this.study.columns
+  }
+
+  ticked(name, isShown) {
+    const names = this.names.filter(each => each != name)
+    choose({columns: isShown ? [...names, name] : names})
+  }
+
+  /**
+   * Draw the table.
+   * @param {Set<number>|null} group - rows that a badge has named
+   * @param {Set<number>|null} selected - runs of the cases within the brush
+   * @param {boolean} areDisks - whether these are first rings of disks
+   */
+  async draw(group, selected, areDisks) {
+    const names = this.names
+    for (const tick of this.columns.querySelectorAll("input"))
+      tick.checked = names.includes(tick.dataset.name)
+    const answer = await ask("runs", {names: names.join(","), where: view.where})
+    this.answer = answer
+    let order = Array.from(answer.run, (_, i) => i)
+    const isInside = group
+      ? i => group.has(answer.run[i])
+      : selected
+        ? i => selected.has((areDisks ? answer.disk : answer.run)[i])
+        : null
+    if (view.sort) order = this.sorted(order, view.sort)
+    if (isInside) order = [...order.filter(isInside), ...order.filter(i => !isInside(i))]
+    this.order = order
+    fill(
+      this.head,
+      this.heading("run", "run", "number of the run"),
+      ...answer.columns.map(column => this.heading(column.name, column.head, column.meaning)),
+    )
+    fill(this.body, ...order.slice(0, MAX_ROWS).map(i => this.row(i, isInside)))
+    const inside = isInside
+      ? ` ${counted(order.filter(isInside).length, "run")} selected, on top.`
+      : ""
+    const most =
+      order.length > MAX_ROWS
+        ? ` The first ${MAX_ROWS} are shown; sorting acts on all, and CSV has all.`
+        : ""
+    const remark = answer.remark ? ` ${answer.remark}.` : ""
+    this.note.textContent = `${order.length} of ${counted(answer.all, "run")}.${inside}${most}${remark} A click chooses a run, Shift adds one.`
+  }
+
+  heading(name, head, meaning) {
+    const by = view.sort.replace(/^-/, "")
+    const isSorted = by == name
+    const isDown = view.sort.startsWith("-")
+    const words = isSorted ? `${head} ${isDown ? "▼" : "▲"}` : head
+    const next = isSorted && !isDown ? `-${name}` : name
+    return element(
+      "th",
+      {scope: "col", "aria-sort": isSorted ? (isDown ? "descending" : "ascending") : "none"},
+      button(words, () => choose({sort: next}), {class: "plain", title: meaning}),
+    )
+  }
+
+  cell(column, i) {
+    return column.numbers ? column.numbers[i] : column.texts[column.codes[i]]
+  }
+
+  sorted(order, by) {
+    const name = by.replace(/^-/, "")
+    const sign = by.startsWith("-") ? -1 : 1
+    const column = this.answer.columns.find(each => each.name == name)
+    const value =
+      name == "run" ? i => this.answer.run[i] : column ? i => this.cell(column, i) : null
+    if (!value) return order
+    const isNone = each => each !== each
+    return order.sort((a, b) => {
+      const [x, y] = [value(a), value(b)]
+      if (isNone(x) || isNone(y)) return isNone(x) - isNone(y)
+      return sign * (x < y ? -1 : x > y ? 1 : 0)
+    })
+  }
+
+  row(i, isInside) {
+    const {answer} = this
+    const run = answer.run[i]
+    const isChosen = view.runs.includes(String(run))
+    const kinds = [
+      answer.state[i] == FAILED && "failed",
+      isChosen && "chosen",
+      isInside && !isInside(i) && "outside",
+    ].filter(Boolean)
+    const words = answer.state[i] == FAILED ? `✕ ${run}` : String(run)
+    const choice = button(
+      words,
+      event => this.pick.choose([run], event.shiftKey || event.ctrlKey, true),
+      {
+        class: "plain",
+        "aria-pressed": String(isChosen),
+        title: answer.state[i] == FAILED ? "failed" : "",
+      },
+    )
+    const cells = answer.columns.map(column => {
+      const value = this.cell(column, i)
+      if (!column.numbers) return element("td", {title: value}, value == "not_yet" ? "–" : value)
+      return element("td", {class: "number", title: String(value)}, number(value, 4))
+    })
+    return element(
+      "tr",
+      {class: kinds.join(" "), click: event => this.rowClicked(event, run)},
+      element("td", {class: "number"}, choice),
+      ...cells,
+    )
+  }
+
+  rowClicked(event, run) {
+    if (event.target.closest("button")) return
+    this.pick.choose([run], event.shiftKey || event.ctrlKey, true)
+  }
+
+  save() {
+    const columns = {run: this.order.map(i => this.answer.run[i])}
+    for (const column of this.answer.columns)
+      columns[column.head] = this.order.map(i => this.cell(column, i))
+    save(csv(columns), "runs.csv", "text/csv;charset=utf-8")
+  }
+}

@@ -1,1 +1,0 @@
-"""The pages in the middle: one for each way to see all runs."""
