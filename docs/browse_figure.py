@@ -10,27 +10,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 PICTURE = Path(__file__).parent / "browse.png"
-_PLACE = """([x, y]) => {
-  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("cells"))
-  const box = view.el.getBoundingClientRect()
-  return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
-}"""
 
 
 def choose(page: Page) -> None:
-    """Show the mass loss over ring and temperature, with the runs of one ring chosen."""
-    page.get_by_label("across").select_option(label="ring")
-    page.get_by_label("upwards").select_option(label="T0 [K]")
-    expect(page.get_by_text("96 cells, all done.")).to_be_visible()
-    for i in range(3):
-        page.keyboard.down("Shift")
-        page.mouse.click(*page.evaluate(_PLACE, [14.5, i + 0.5]))
-        page.keyboard.up("Shift")
-        expect(page.get_by_text("ended after")).to_have_count(i + 1)
-    page.mouse.click(1300, 20)
+    """Show the study as it opens, with the runs of two cells beside each other."""
+    page.locator("body[data-ready=yes]").wait_for(state="attached")
+    plot = page.locator(".middle .plot").bounding_box()
+    if plot is None:
+        raise RuntimeError("there is no map")
+    page.mouse.click(plot["x"] + 0.22 * plot["width"], plot["y"] + 0.2 * plot["height"])
+    page.keyboard.down("Shift")
+    page.mouse.click(plot["x"] + 0.42 * plot["width"], plot["y"] + 0.75 * plot["height"])
+    page.keyboard.up("Shift")
+    page.mouse.move(5, 5)
     page.wait_for_timeout(1500)  # until the last figure is drawn
 
 
@@ -47,7 +42,7 @@ def main(store: str) -> None:
             executable_path=shutil.which("chromium"),
             args=["--no-sandbox", "--disable-background-networking"],
         )
-        page = browser.new_page(viewport={"width": 1366, "height": 768}, device_scale_factor=1.5)
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=1.5)
         page.goto(address[0])
         choose(page)
         page.screenshot(path=PICTURE)

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("bokeh")
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
-from hands import EARLY, FAILS_AT, FULL, LAPTOP, PATIENCE, T0, TAU0, Open
+from hands import EARLY, FAILS_AT, FULL, LAPTOP, PATIENCE, T0, TAU0, Open, settled
 from page_stores import large_store
 from small_sweeps import HOSTILE, forget_block, run_here, sweep_file
 
@@ -37,7 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.filterwarnings("ignore:reference already known"))
             if CHROMIUM is None:
                 item.add_marker(
                     pytest.mark.skip(
@@ -60,26 +58,26 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Path], str]]:
-    """Return a function that serves a store until the tests end, and returns its address."""
-    servers: dict[Path, tuple[BrowseServer, threading.Thread]] = {}
+def serve() -> Iterator[Callable[..., str]]:
+    """Return a function that serves stores until the tests end, and returns its address."""
+    servers: dict[tuple[Path, ...], tuple[BrowseServer, threading.Thread]] = {}
 
-    def start(store: Path, ready: "Future[BrowseServer]") -> None:
+    def start(stores: tuple[Path, ...], ready: "Future[BrowseServer]") -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
         try:
-            server = BrowseServer(store)
+            server = BrowseServer(*stores)
         except BaseException as error:
             ready.set_exception(error)
             return
         server.run(lambda url: ready.set_result(server))
 
-    def serve(store: Path) -> str:
-        if store not in servers:
+    def serve(*stores: Path) -> str:
+        if stores not in servers:
             ready: Future[BrowseServer] = Future()
-            thread = threading.Thread(target=start, args=(store, ready), daemon=True)
+            thread = threading.Thread(target=start, args=(stores, ready), daemon=True)
             thread.start()
-            servers[store] = ready.result(timeout=PATIENCE), thread
-        return servers[store][0].url
+            servers[stores] = ready.result(timeout=PATIENCE), thread
+        return servers[stores][0].url
 
     yield serve
     for server, thread in servers.values():
@@ -89,7 +87,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 @pytest.fixture
 def open_page(
-    chromium: Browser, serve: Callable[[Path], str], request: pytest.FixtureRequest
+    chromium: Browser, serve: Callable[..., str], request: pytest.FixtureRequest
 ) -> Iterator[Open]:
     """Return a function that opens a store's page, or an address.
 
@@ -98,8 +96,9 @@ def open_page(
     pages: list[Page] = []
     complaints: list[str] = []
 
-    def open_page(store: Path | str, size: Any = None) -> Page:
-        page = chromium.new_page(viewport=size or LAPTOP, accept_downloads=True)
+    def open_page(store: Path | str, size: Any = None, view: str = "", **options: Any) -> Page:
+        context = {"viewport": size or LAPTOP, "accept_downloads": True, **options}
+        page = chromium.new_page(**context)
         page.set_default_timeout(1000.0 * PATIENCE)
         page.on(
             "console",
@@ -114,14 +113,9 @@ def open_page(
                 None if _is_local(request.url) else complaints.append(f"asked for {request.url}")
             ),
         )
-        page.on(
-            "websocket",
-            lambda socket: (
-                None if _is_local(socket.url) else complaints.append(f"connected to {socket.url}")
-            ),
-        )
-        page.goto(store if isinstance(store, str) else serve(store))
-        page.get_by_text("download").first.wait_for()
+        address = store if isinstance(store, str) else serve(store)
+        page.goto(f"{address}{view}")
+        settled(page)
         pages.append(page)
         return page
 
@@ -133,11 +127,12 @@ def open_page(
             full_page=True,
         )
         page.close()
-    assert complaints == []
+    # what a browser says of a server that a test has ended is no complaint about the page
+    assert [words for words in complaints if "ERR_CONNECTION_REFUSED" not in words] == []
 
 
 def _is_local(url: str) -> bool:
-    return re.match(r"(http|ws)://(127\.0\.0\.1|localhost):\d+/|blob:|data:", url) is not None
+    return re.match(r"http://(127\.0\.0\.1|localhost):\d+/|file:|blob:|data:", url) is not None
 
 
 def run_faulty(file: Path, store: Path, words: str = "no such luck") -> None:

@@ -1,4 +1,4 @@
-"""Actions of a person on the page: find a point in a figure, click it, save a view."""
+"""Actions of a person on the page: find a place in a figure, click it, drag over it, save it."""
 
 import csv
 import hashlib
@@ -12,7 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 
 #: Seconds for what takes one or two on a quiet machine; what takes longer hangs.
 PATIENCE = 300.0
-LAPTOP = {"width": 1366, "height": 768}
+LAPTOP = {"width": 1440, "height": 900}
+TABLET = {"width": 1024, "height": 768}
 HALF = {"width": 700, "height": 900}
 Open = Callable[..., Page]
 #: Of the sweep that most tests look at.
@@ -21,121 +22,124 @@ EARLY = "early"
 T0 = [3000.0, 4000.0, 5000.0]
 TAU0 = [0.5, 1.0]
 FAILS_AT = (4000.0, 1.0)
+VIEWS = ("Overview", "Runs", "Parallel", "Trust")
+#: What stands around each figure, by its name.
+BOXES = {"map": ".middle", "curves": ".details", "distribution": ".foot"}
 
-#: What is drawn last in each view, where the map is one of cells.
-VIEWS = {
-    "Map": "cells",
-    "Runs": "runs",
-    "Parallel": "parallel",
-    "Cache": "cache",
-    "Provenance": "origin",
-}
-
-_IS_THERE = """name => {
-  const model = Bokeh.documents[0].get_model_by_name(name)
-  return model != null && Bokeh.index.find_one(model) != null
-}"""
-_IS_DRAWN = """name => {
-  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
-  return view?.has_finished() && view.el.checkVisibility({visibilityProperty: true})
-}"""
-_HAS_LINES = """([name, count]) => {
-  const glyphs = Bokeh.documents[0].get_model_by_name(name)?.renderers
-  return glyphs != null && glyphs[0].data_source.get("ys").length == count
-}"""
-_PLACE = """([name, x, y]) => {
-  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
-  if (!view?.has_finished() || !view.el.checkVisibility()) return null
-  const box = view.el.getBoundingClientRect()
-  return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
-}"""
-_COLUMNS = """([name, index]) => {
-  const glyphs = Bokeh.documents[0].get_model_by_name(name).renderers
-  const source = glyphs[index].data_source
-  const names = source.data instanceof Map ? [...source.data.keys()] : Object.keys(source.data)
-  const plain = v => (typeof v == "object" && v != null ? Array.from(v) : v)
-  return Object.fromEntries(names.map(name => [name, Array.from(source.get(name), plain)]))
+_PLACE = """([selector, k, x, y]) => {
+  const place = document.querySelector(selector + ' .plot')
+  const layout = place?._fullLayout
+  if (!layout?._plots) return null
+  const suffix = k ? String(k + 1) : ''
+  const [across, upwards] = [layout['xaxis' + suffix], layout['yaxis' + suffix]]
+  const box = place.getBoundingClientRect()
+  return [box.x + across._offset + across.l2p(x), box.y + upwards._offset + upwards.l2p(y)]
 }"""
 
 
-def place(page: Page, figure: str, x: float, y: float) -> tuple[float, float]:
-    """Return the position on the screen of a point of a figure, once it is drawn."""
-    left, top = page.wait_for_function(_PLACE, arg=[figure, x, y]).json_value()
+def settled(page: Page) -> None:
+    """Wait until the page has drawn what it was asked for last."""
+    page.locator("body[data-ready=yes]:not([data-busy=yes])").wait_for(state="attached")
+
+
+def place(page: Page, figure: str, x: float, y: float, panel: int = 0) -> tuple[float, float]:
+    """Return the position on the screen of a point of a figure."""
+    arguments = [BOXES[figure], panel, x, y]
+    left, top = page.evaluate(_PLACE, arguments)
     return left, top
 
 
-def click(page: Page, figure: str, x: float, y: float, *, shift: bool = False) -> None:
-    """Click a place of a figure."""
+def click(page: Page, x: float, y: float, panel: int = 0, *, shift: bool = False) -> None:
+    """Click a cell or a point of the map."""
+    at = place(page, "map", x, y, panel)
+    page.mouse.move(*at)
     if shift:
         page.keyboard.down("Shift")
-    page.mouse.click(*place(page, figure, x, y))
+    page.mouse.click(*at)
     if shift:
         page.keyboard.up("Shift")
+    settled(page)
 
 
-def drawn(page: Page, figure: str, glyph: int = 0) -> dict[str, Any]:
-    """Return the data of a figure's glyph, as the browser has it."""
-    columns: dict[str, Any] = page.evaluate(_COLUMNS, [figure, glyph])
-    return columns
+def drag(page: Page, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag from one place of the screen to another."""
+    page.mouse.move(*begin)
+    page.mouse.down()
+    page.mouse.move(*end, steps=5)
+    page.mouse.up()
+    settled(page)
 
 
-def wait_until_there(page: Page, model: str) -> None:
-    """Wait until a part of the page exists, visible or not."""
-    page.wait_for_function(_IS_THERE, arg=model)
+def traces(page: Page, figure: str) -> list[dict[str, Any]]:
+    """Return what a figure draws."""
+    script = """selector => document.querySelector(selector + ' .plot').data.map(trace => ({
+      type: trace.type, name: trace.name ?? '', x: Array.from(trace.x ?? []),
+      y: Array.from(trace.y ?? []), z: trace.z ? trace.z.map(row => Array.from(row)) : [],
+      text: Array.isArray(trace.text) ? trace.text : [],
+    }))"""
+    drawn: list[dict[str, Any]] = page.evaluate(script, BOXES[figure])
+    return drawn
 
 
-def wait_until_drawn(page: Page, model: str) -> None:
-    """Wait until a part of the page is visible, with all its contents."""
-    page.wait_for_function(_IS_DRAWN, arg=model)
+def cells(page: Page) -> list[list[list[float | None]]]:
+    """Return the colours of the cells of each panel of the map."""
+    return [
+        trace["z"]
+        for trace in traces(page, "map")
+        if trace["type"] == "heatmap"
+        and any(each is not None for row in trace["z"] for each in row)
+    ]
 
 
-def wait_for_lines(page: Page, figure: str, count: int) -> None:
-    """Wait until a figure has ``count`` lines; the text about their runs comes first."""
-    page.wait_for_function(_HAS_LINES, arg=[figure, count])
-
-
-def turn_to(page: Page, view: str) -> None:
-    """Go to another view, and wait until it is visible."""
-    button(page, view).click()
-    wait_until_drawn(page, VIEWS[view])
-
-
-def axis_labels(page: Page, figure: str) -> tuple[str, str]:
-    """Return the labels of a figure's axes, across and upwards."""
-    model = f"Bokeh.documents[0].get_model_by_name('{figure}')"
-    across = page.evaluate(f"{model}.below[0].axis_label")
-    upwards = page.evaluate(f"{model}.left[0].axis_label")
-    return across, upwards
+def written(page: Page) -> list[str]:
+    """Return the numbers that stand in the cells of the map."""
+    return [words for trace in traces(page, "map") for words in trace["text"]]
 
 
 def button(page: Page, name: str) -> Locator:
     return page.get_by_role("button", name=name, exact=True)
 
 
-def saved(page: Page, kind: str, which: int = 0) -> bytes:
-    """Save by the button PNG, SVG or CSV of the view on the left (0) or the right (1)."""
+def turn_to(page: Page, view: str) -> None:
+    """Go to another view."""
+    page.get_by_role("tab", name=view, exact=True).click()
+    settled(page)
+
+
+def only_where(page: Page, condition: str) -> None:
+    """Write a condition into the filter."""
+    page.get_by_label("only runs where").fill(condition)
+    page.get_by_label("only runs where").press("Enter")
+    settled(page)
+
+
+def select(page: Page, label: str, option: str) -> None:
+    """Choose an option of a control by its words."""
+    page.locator("#controls").get_by_label(label, exact=True).select_option(label=option)
+    settled(page)
+
+
+def saved(page: Page, kind: str, figure: str = "map") -> bytes:
+    """Save a figure by its button PNG, SVG or CSV."""
     with page.expect_download() as download:
-        button(page, kind).locator("visible=true").nth(which).click()
-    with open(download.value.path(), "rb") as file:
-        return file.read()
+        page.locator(f"{BOXES[figure]} .tools").get_by_role("button", name=kind).click()
+    return Path(download.value.path()).read_bytes()
 
 
-def saved_rows(page: Page, which: int = 0) -> list[dict[str, str]]:
+def saved_rows(page: Page, figure: str = "map") -> list[dict[str, str]]:
     """Return the table that CSV saves."""
-    return list(csv.DictReader(io.StringIO(saved(page, "CSV", which).decode())))
+    return list(csv.DictReader(io.StringIO(saved(page, "CSV", figure).decode())))
+
+
+def chosen(page: Page) -> list[int]:
+    """Return the chosen runs, as the address says them."""
+    match = re.search(r"runs=([^&]*)", page.url)
+    return [int(run) for run in match[1].split("%2C")] if match else []
 
 
 def wait_for_runs(page: Page, runs: Sequence[int]) -> None:
-    """Wait until the chosen runs are these, as written on the page."""
-    numbers = r",\s*".join(map(str, runs))
-    expect(page.get_by_label("chosen runs")).to_have_value(re.compile(rf"^\s*{numbers}\s*$"))
-
-
-def run_in(page: Page) -> int:
-    """Return the number of the first chosen run, once there is one."""
-    field = page.get_by_label("chosen runs")
-    expect(field).to_have_value(re.compile(r"\d"))
-    return int(field.input_value().split(",")[0])
+    """Wait until the chosen runs are these, as the address says them."""
+    expect(page).to_have_url(re.compile(rf"runs={'%2C'.join(map(str, runs))}(&|$)"))
 
 
 def contents(store: Path) -> str:

@@ -83,7 +83,7 @@ def test_importing_everything_changes_no_setting_of_the_process() -> None:
     others = [
         name for name in run(IMPORT_ALL, OURS) if not within(name, "marsdisk", "sweep", "__main__")
     ]
-    assert {"numba", "dask", "distributed", "zarr", "bokeh"} <= set(others)
+    assert {"numba", "dask", "distributed", "zarr", "tornado"} <= set(others)
     assert run(COMPARE, [others, OURS]) == {}
 
 

@@ -86,7 +86,7 @@ def test_numbers_of_numpy_are_taken_where_a_file_has_lists() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"axis": {"temperature.T0": [3000]}}, "there is no such key"),
+        ({"axis": {"temperature.T0": [3000]}}, "there is no such section"),
         ({"axes": {"T0": [3000]}}, "did you mean temperature.T0"),
         ({"base": "nowhere.yaml"}, "base = 'nowhere.yaml'"),
         ({"axes": {}}, "nothing is swept"),

@@ -14,8 +14,8 @@ import sweep
 from marsdisk.notes import SENTENCES, Note
 from marsdisk.zero_d import run_zero_d
 from sweep import plots
-from sweep.browse.data import Data
-from sweep.browse.page import Page
+from sweep.browse.answers import answer
+from sweep.browse.study import Study
 from sweep.cli import main
 from sweep.common.errors import NotesWarning
 from sweep.results.notes import UNRECORDED, Notes
@@ -23,7 +23,6 @@ from sweep.results.rerun import RecordedRuns
 from sweep.store import doctor, layout
 from sweep.store.store import Store
 
-BOKEH = pytest.importorskip("bokeh.document")
 EARLY = SENTENCES[Note.STOPPED_EARLY]
 
 
@@ -144,15 +143,13 @@ def test_the_json_of_a_question_has_them(mixed: Path) -> None:
 
 
 def test_the_page_tells_them(mixed: Path) -> None:
-    page = Page(BOKEH.Document(), Data(lambda: Store.open(mixed)))
-    assert "have notes" in page.header.text
+    moment = Study.of(mixed).moment
+    head = answer(moment, "head", {})
+    assert "with notes" in head["html"]
+    assert EARLY in head["html"]
     early = int(np.flatnonzero(flags_of(mixed) & Note.STOPPED_EARLY)[0])
-    page.choose([early])
-    page.details.make("Run")
-    page.details.parts["Run"].show([early], ["#000000"])
-    assert EARLY in page.details.parts["Run"].text.text
-    page.filter.value = "'stopped_early' not in notes"
-    assert EARLY not in page.header.text
+    assert EARLY in answer(moment, "about", {"runs": str(early)})["html"]
+    assert EARLY in answer(moment, "trust", {})["html"]
 
 
 def test_python_tells_them(mixed: Path) -> None:

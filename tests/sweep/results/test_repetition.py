@@ -8,7 +8,6 @@ import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,8 @@ import marsdisk.cli
 import sweep
 import sweep.cli.commands
 import sweep.results.rerun
-from sweep.browse.data import Data
-from sweep.browse.details.run import About
+from sweep.browse.answers import answer
+from sweep.browse.study import Study
 from sweep.common.errors import RunChangedWarning, StoreError
 from sweep.report.run_card import card
 from sweep.results.rerun import RecordedRuns, Repetition
@@ -67,10 +66,8 @@ def on_the_card(study: Path) -> tuple[str, str]:
 
 def on_the_page(study: Path) -> str:
     """Return the text of the part of the page on repeating a run."""
-    data = Data(lambda: Store.open(study / "small.zarr"))
-    about = About(SimpleNamespace(data=data))  # type: ignore[arg-type]
-    about.show([RUN], ["#000000"])
-    return str(about.text.text).partition("Run it again")[2]
+    html = answer(Study.of(study / "small.zarr").moment, "about", {"runs": str(RUN)})["html"]
+    return str(html).partition("Run it again")[2]
 
 
 def from_python(study: Path) -> str:
