@@ -205,11 +205,14 @@ def _accuracy(accuracy: Accuracy) -> list[list[str]]:
 def _ledger(moment: Moment) -> str:
     """Return the largest error of mass conservation, in words."""
     is_done = moment.status == layout.DONE
-    if "ledger_error" not in moment.columns or not is_done.any():
+    if "ledger_error" not in moment.columns:
         return ""
-    errors = moment.columns["ledger_error"][is_done]
-    worst = int(np.flatnonzero(is_done)[np.nanargmax(errors)])
-    return f"{number(float(np.nanmax(errors)), 2)} (run {worst})"
+    is_known = is_done & np.isfinite(moment.columns["ledger_error"])
+    if not is_known.any():
+        return ""
+    errors = np.where(is_known, moment.columns["ledger_error"], -np.inf)
+    worst = int(np.argmax(errors))
+    return f"{number(float(errors[worst]), 2)} (run {worst})"
 
 
 def _some_rows(runs: NDArray[np.int64]) -> str:

@@ -47,6 +47,7 @@ export class Cases {
     this.answer = answer
     this.count = answer.run.length
     this.columns = new Map()
+    this.determined = new Map()
   }
 
   static async of(name, where, study = 0) {
@@ -113,6 +114,12 @@ export class Cases {
 
   /** Whether each value of one parameter goes with a single one of another. */
   determines(name, other) {
+    const key = JSON.stringify([name, other])
+    if (!this.determined.has(key)) this.determined.set(key, this._determines(name, other))
+    return this.determined.get(key)
+  }
+
+  _determines(name, other) {
     const own = this.codes(name)
     const others = this.codes(other)
     if (!own || !others) return false

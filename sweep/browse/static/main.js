@@ -171,16 +171,14 @@ function chooseFirst(cases) {
     .filter(Number.isFinite)
     .sort((a, b) => a - b)
   const median = quantile(values, 0.5)
+  const middles = names.map(name => [cases.codes(name), state.map.middle(name)])
   let best = -1
   let least = Infinity
   for (let i = 0; i < cases.count; i++) {
     if (!cases.hasValue(i) || !cases.isIncluded(i)) continue
     const distance =
       study.kind == "product"
-        ? names.reduce(
-            (sum, name) => sum + Math.abs(cases.codes(name)[i] - state.map.middle(name)),
-            0,
-          )
+        ? middles.reduce((sum, [codes, middle]) => sum + Math.abs(codes[i] - middle), 0)
         : Math.abs(cases.answer.value[i] - median)
     if (distance < least) [best, least] = [i, distance]
   }
@@ -361,10 +359,11 @@ window.addEventListener("resize", () => parts && fit())
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw)
 
 async function start() {
+  const isAsked = ask("study")
   head = await askHead()
   if (head.error) throw new Refusal(head.error)
   showHead(head)
-  study = await ask("study")
+  study = await isAsked
   setStudy(study)
   begin(defaults())
   build()
