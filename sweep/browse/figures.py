@@ -164,7 +164,7 @@ def _rings(moment: Moment, counts: set[int]) -> str:
     if moment.store.ring_axis is None or counts == {1}:
         return ""
     whole = moment.store.description.ring_count
-    return rings_in_words(*counts, whole) if len(counts) == 1 else "some rings"
+    return rings_in_words(max(counts), whole) if len(counts) == 1 else "some rings"
 
 
 def _head(moment: Moment, name: str, quantity: Quantity, rings: str) -> str:
