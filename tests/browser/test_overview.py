@@ -207,10 +207,9 @@ def test_what_is_seen_can_be_copied(faulty: Path, open_page: Open) -> None:
     rights = ["clipboard-read", "clipboard-write"]
     page = open_page(faulty, permissions=rights)
     copied = {}
-    for name in ("link", "sweep plot", "Python"):
+    for name, words in (("link", "link"), ("sweep plot", "command"), ("Python", "Python")):
         button(page, name).click()
-        expect(page.locator("#status")).to_contain_text("copied")
-        page.wait_for_timeout(0)
+        expect(page.locator("#status")).to_have_text(f"{words} copied")
         copied[name] = page.evaluate("navigator.clipboard.readText()")
     assert copied["link"] == page.url
     assert copied["sweep plot"].startswith(f"sweep plot {faulty} heatmap --name M_loss --x ")
