@@ -50,7 +50,6 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
     """
     if name not in b.results:
         raise StoreError(f"{b.store} has no {name}")
-    answer = figures.cases(a, name, where, single_rings=single_rings)
     table_a = CaseTable.of(a.selection(where), name, single_rings=single_rings)
     table_b = CaseTable.of(b.selection(""), name, single_rings=single_rings)
     shared = [key for key in table_a.parameters if key in table_b.parameters]
@@ -64,7 +63,7 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
         ratios = np.where(is_in_both, table_b.value[place] / table_a.value, np.nan)
     words = f"{table_a.words}, second study over first"
     return {
-        **answer,
+        **figures.cases_of(a, table_a),
         "head": text(words),
         "words": text(words),
         "factor": 1.0,

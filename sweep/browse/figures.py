@@ -39,8 +39,12 @@ MIN_CURVES_OF_BAND = 20
 
 def cases(moment: Moment, name: str, where: str, *, single_rings: bool) -> dict[str, Any]:
     """Return a scalar of each case, with the codes or numbers of its parameters."""
-    table = CaseTable.of(moment.selection(where), name, single_rings=single_rings)
-    quantity = moment.quantity(name, table.value, table.words)
+    return cases_of(moment, CaseTable.of(moment.selection(where), name, single_rings=single_rings))
+
+
+def cases_of(moment: Moment, table: CaseTable) -> dict[str, Any]:
+    """Return the cases of a table; see :func:`cases`."""
+    quantity = moment.quantity(table.name, table.value, table.words)
     value = _shown(quantity, table.value)
     codes = {}
     numbers = {}
@@ -55,7 +59,7 @@ def cases(moment: Moment, name: str, where: str, *, single_rings: bool) -> dict[
             index = {label: i for i, label in enumerate(labels)}
             codes[key] = packed(np.array([index[label] for label in own], np.uint16)[code])
     return {
-        "name": name,
+        "name": table.name,
         "head": text(quantity.head),
         "words": text(quantity.words),
         "rings": table.rings,

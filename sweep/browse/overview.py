@@ -20,13 +20,13 @@ from ..results.matters import strongest_parameters
 from ..results.notes import Notes
 from ..results.quantity import is_logarithmic
 from ..results.reasons import reasons
-from ..running.driver_notes import RUNNING
+from ..running.driver_notes import RUNNING, Beat
 from ..running.heartbeat import heartbeat
 from ..running.progress import duration
 from ..spec.axes import ONE_AT_A_TIME
 from ..spec.expectations import expectations_of
 from ..store import layout
-from ..store.store import Store
+from ..store.store import Counts, Store
 from .html import cut, rendered, shown
 from .numbers_in_words import number
 from .packed import packed
@@ -195,8 +195,8 @@ def head(moment: Moment) -> dict[str, Any]:
     beat = heartbeat(store.location)
     counts = store.counts()
     is_running = counts.is_open and beat.state == RUNNING
-    badges = [*_expectation_badges(moment), *_failure_badges(moment), *_note_badges(moment)]
-    lines = [line for badge in badges for line in badge["lines"]]
+    # a page asks every second, and most of the times nothing has been committed
+    badges, groups = moment.kept("badges", _badges)
     return {
         "version": moment.version,
         "is_running": is_running,
@@ -209,20 +209,29 @@ def head(moment: Moment) -> dict[str, Any]:
             title=cut(text(store.description.title), MAX_TITLE_CHARACTERS),
             question=cut(text(store.description.question), MAX_QUESTION_CHARACTERS),
             counts=counts,
-            state=_state(store, beat),
+            state=_state(counts, beat),
             cache=moment.cache_share,
             badges=badges,
             origin=_origin(store),
         ),
+        **groups,
+    }
+
+
+def _badges(moment: Moment) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the badges, and the runs that each of their lines is about."""
+    badges = [*_expectation_badges(moment), *_failure_badges(moment), *_note_badges(moment)]
+    lines = [line for badge in badges for line in badge["lines"]]
+    groups = {
         "groups": [packed(line["runs"]) for line in lines],
         "first_runs": [packed(moment.first_rings(line["runs"])) for line in lines],
         "words": [cut(line["words"], MAX_WORDS_CHARACTERS) for line in lines],
     }
+    return badges, groups
 
 
-def _state(store: Store, beat: Any) -> str:
+def _state(counts: Counts, beat: Beat) -> str:
     """Return what happens to a sweep, with its rate and the time left."""
-    counts = store.counts()
     if not counts.is_open:
         return "finished"
     if beat.state != RUNNING:

@@ -80,11 +80,18 @@ class Moment:
         self.columns = Columns(store)
         self.status: NDArray[Any] = store.column("status")
         self.version = self.version_of(self.status)
+        self._kept: dict[str, Any] = {}
 
     @staticmethod
     def version_of(status: NDArray[Any]) -> str:
         """Return what tells states of a store apart, the same in every process."""
         return f"{zlib.crc32(status.tobytes()):08x}-{status.size}"
+
+    def kept(self, name: str, compute: Callable[["Moment"], Any]) -> Any:
+        """Return what is computed from this state of the store alone, once."""
+        if name not in self._kept:
+            self._kept[name] = compute(self)
+        return self._kept[name]
 
     def count(self, state: int) -> int:
         """Return the number of runs in a state."""

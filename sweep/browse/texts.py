@@ -15,7 +15,7 @@ from ..common import palette
 from ..common.command import Command
 from ..common.states import State
 from ..common.text import counted, text
-from ..results.accuracy import ERRORS, Accuracy
+from ..results.accuracy import Accuracy
 from ..results.columns import EXECUTION, RESULTS, coded
 from ..results.notes import Notes
 from ..results.quantity import quantities_together
@@ -171,7 +171,7 @@ def trust(moment: Moment) -> Markup:
     accuracy = Accuracy.of(store)
     return rendered(
         "trust",
-        accuracy=[] if accuracy is None else _accuracy(accuracy),
+        accuracy=accuracy.rows if accuracy is not None and accuracy.compared.size else [],
         limits={} if accuracy is None else accuracy.limits,
         compared=0 if accuracy is None else int(accuracy.compared.size),
         beyond=0 if accuracy is None else accuracy.runs_beyond,
@@ -186,20 +186,6 @@ def trust(moment: Moment) -> Markup:
         cache=_cache(moment),
         provenance=_provenance(moment),
     )
-
-
-def _accuracy(accuracy: Accuracy) -> list[list[str]]:
-    """Return a row for each quantity: largest and median error, and runs beyond the limit."""
-    if not accuracy.compared.size:
-        return []
-    rows = []
-    for quantity in accuracy.quantities:
-        cells = [text(quantity)]
-        for kind in ERRORS:
-            spread = accuracy.spread(kind, quantity)
-            cells += [f"{spread.largest:.2g}", f"{spread.median:.2g}", str(spread.beyond)]
-        rows.append(cells)
-    return rows
 
 
 def _ledger(moment: Moment) -> str:

@@ -107,13 +107,7 @@ def _error_table(accuracy: Accuracy) -> list[str]:
     headings = ["quantity"]
     for kind in ERRORS:
         headings += [f"{kind}: largest", "median", f"over {accuracy.limits[kind]:g}"]
-    rows = [headings]
-    for quantity in accuracy.quantities:
-        cells = [text(quantity)]
-        for kind in ERRORS:
-            spread = accuracy.spread(kind, quantity)
-            cells += [f"{spread.largest:.2g}", f"{spread.median:.2g}", str(spread.beyond)]
-        rows.append(cells)
+    rows = [headings, *accuracy.rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [f"  {_aligned(cells, widths)}" for cells in rows]
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from marsdisk.accuracy.convergence import refinement_for
 
+from ..common.text import text
 from ..spec.old_keys import recorded_content
 from ..spec.sections import AccuracySpec
 from ..store import layout
@@ -91,6 +92,18 @@ class Accuracy:
             run=int(self.compared[np.argmax(errors)]),
             beyond=int((errors > self.limits[kind]).sum()),
         )
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """A row for each quantity: of each kind the largest and median error, and runs beyond."""
+        rows = []
+        for quantity in self.quantities:
+            cells = [text(quantity)]
+            for kind in ERRORS:
+                spread = self.spread(kind, quantity)
+                cells += [f"{spread.largest:.2g}", f"{spread.median:.2g}", str(spread.beyond)]
+            rows.append(cells)
+        return rows
 
     @property
     def beyond(self) -> list[Spread]:

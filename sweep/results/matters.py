@@ -10,7 +10,7 @@ from ..spec.axes import ONE_AT_A_TIME
 from ..spec.designs import POINT, DesignSpec, given_design
 from .columns import coded
 from .effects import Effect, effects
-from .outcomes import GOOD, Outcomes, outcomes, refuse_gathered
+from .outcomes import GOOD, Outcomes, left_out_lines, outcomes, refuse_gathered
 from .selection import Selection
 from .sensitivity import DUMMY, answers
 
@@ -100,7 +100,7 @@ class Matters:
         ranked = effects(results)
         bars = [Bar(each.axis, each.lowest, each.highest, np.nan, each.words) for each in ranked]
         meaning = "medians at the values of each axis, over the same cases of all others"
-        return cls("effect", meaning, bars, _sentence(results, ranked))
+        return cls("effect", meaning, bars, _sentence(results, ranked), left_out_lines(results))
 
     @classmethod
     def _of_changes(cls, results: Outcomes) -> "Matters":
@@ -120,7 +120,8 @@ class Matters:
             reverse=True,
         )
         bars = [Bar(each.axis, each.lowest, each.highest, middle, each.words) for each in ranked]
-        return cls("effect", "changes of one key, from the base", bars, _sentence(results, ranked))
+        meaning = "changes of one key, from the base"
+        return cls("effect", meaning, bars, _sentence(results, ranked), left_out_lines(results))
 
     @classmethod
     def _of_points(cls, selection: Selection, results: Outcomes) -> "Matters":
@@ -128,7 +129,7 @@ class Matters:
         design = given_design(selection.store.description.sweep.content)
         is_design = isinstance(design, DesignSpec)
         method = None if is_design and not selection.condition else "pawn"
-        remarks = list[str]()
+        remarks = left_out_lines(results)
         groups = answers(selection.store, results, method=method, allowed=1.0)
         answer = groups[0]
         if len(groups) > 1:

@@ -257,12 +257,17 @@ def left_out(state: NDArray[np.uint8]) -> dict[str, int]:
     return {word: count for word, count in counts.items() if count}
 
 
-def remarks(result: Outcomes) -> list[str]:
-    """Return lines on the cases without a result, and on caveats of the others."""
-    lines = [
+def left_out_lines(result: Outcomes) -> list[str]:
+    """Return lines on the cases without a result, by the reason."""
+    return [
         f"{count} of {result.state.size} cases {word}: left out, no value is substituted"
         for word, count in left_out(result.state).items()
     ]
+
+
+def remarks(result: Outcomes) -> list[str]:
+    """Return lines on the cases without a result, and on caveats of the others."""
+    lines = left_out_lines(result)
     if result.log and NO_NUMBER in result.state:
         lines.append(f"--log10 needs {result.target} above 0")
     return [*lines, *result.notes.lines]

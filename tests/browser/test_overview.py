@@ -144,7 +144,7 @@ def test_axes_panels_and_results_are_chosen_and_a_bar_puts_one_on_the_map(
         or page.locator("#controls").get_by_label("across").input_value() == "variant"
     )
     select(page, "upwards", "the result itself")
-    expect(page.get_by_text("12 cases")).to_be_visible()
+    expect(page.get_by_text("12 cases: 2 failed")).to_be_visible()
     select(page, "result", "t99 [s]")
     expect(page.locator(".middle h2")).to_contain_text("t99")
     select(page, "across", "tau_max")
