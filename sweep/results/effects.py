@@ -110,8 +110,8 @@ def _effect(axis: str, codes: Mapping[str, NDArray[np.int64]], results: Outcomes
     count = int(codes[axis].max()) + 1 if codes[axis].size else 0
     # cases that differ in this axis alone have one number
     group = _numbered(others, own.size)
-    pairs = np.unique(np.stack([group, own]), axis=1)
-    values_of_group = np.bincount(pairs[0], minlength=group.max(initial=-1) + 1)
+    pairs = np.unique(group * count + own)
+    values_of_group = np.bincount(pairs // max(count, 1), minlength=group.max(initial=-1) + 1)
     is_compared = values_of_group[group] == count
     values = results.value[is_good][is_compared]
     if not values.size:
@@ -123,6 +123,9 @@ def _effect(axis: str, codes: Mapping[str, NDArray[np.int64]], results: Outcomes
 
 def _numbered(columns: Sequence[NDArray[np.int64]], size: int) -> NDArray[np.int64]:
     """Return a number for each combination of codes."""
-    if not columns or not size:
-        return np.zeros(size, np.int64)
-    return np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
+    number = np.zeros(size, np.int64)
+    for codes in columns:
+        wide = number * (codes.max(initial=0) + 1) + codes
+        # numbers without gaps stay small, however many columns there are
+        number = np.unique(wide, return_inverse=True)[1]
+    return number

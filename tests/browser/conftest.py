@@ -230,6 +230,15 @@ def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "scattered.zarr"
 
 
+@pytest.fixture(scope="session")
+def nulls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a store of 6 runs along an axis of numbers and null, and another. Only to be read."""
+    folder = tmp_path_factory.mktemp("nulls")
+    axes = {"optical_depth.tau_stop": [None, 3.0, 2.0], "temperature.T0": [3000.0, 4000.0]}
+    run_here(sweep_file(folder, axes=axes), folder / "nulls.zarr")
+    return folder / "nulls.zarr"
+
+
 @pytest.fixture
 def half(tmp_path: Path) -> tuple[Path, Path]:
     """Return a sweep's file, and its store, whose first block is not committed."""

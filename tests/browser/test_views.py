@@ -1,10 +1,12 @@
 """The table, parallel coordinates, what can be trusted, two studies, and the page as a file."""
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import numpy as np
 import pytest
@@ -89,6 +91,60 @@ def test_parallel_coordinates_are_brushed_reordered_and_kept(faulty: Path, open_
     drag(page, (left, box["y"] + 8), (box["x"] + 0.5 * box["width"], box["y"] + 8))
     only_where(page, "")
     assert page.locator("canvas").get_attribute("aria-label") != label
+
+
+def test_a_brush_is_moved_as_a_whole_and_by_its_ends(scattered: Path, open_page: Open) -> None:
+    def brush() -> tuple[float, float]:
+        found = re.search(r"brush=([^&]*)", page.url)
+        assert found, page.url
+        [ends] = json.loads(unquote_plus(found[1])).values()
+        return tuple(ends)
+
+    page = open_page(scattered)
+    turn_to(page, "Parallel")
+    box = page.locator("canvas").bounding_box()
+    assert box
+    left, top = box["x"] + 60, box["y"] + 34
+    drag(page, (left, top + 60), (left, top + 120))
+    low, high = brush()
+    drag(page, (left, top + 90), (left, top + 140))
+    moved = brush()
+    assert moved[0] < low
+    assert moved[1] < high
+    assert moved[1] - moved[0] == pytest.approx(high - low, rel=0.15)
+    drag(page, (left, top + 110), (left, top + 50))
+    longer = brush()
+    assert longer[0] == pytest.approx(moved[0], rel=0.05)
+    assert longer[1] > moved[1]
+    page.mouse.click(left, top + 5)
+    settled(page)
+    assert "brush=" not in page.url
+
+
+def test_null_has_no_place_among_numbers(nulls: Path, open_page: Open) -> None:
+    page = open_page(nulls)
+    turn_to(page, "Parallel")
+    box = page.locator("canvas").bounding_box()
+    assert box
+    at = next(
+        x
+        for x in (box["x"] + 60, box["x"] + 0.5 * box["width"])
+        if "tau_stop" in names_at(page, x, box["x"], box["width"])
+    )
+    drag(page, (at, box["y"] + 28), (at, box["y"] + box["height"] - 4))
+    button(page, "keep").click()
+    settled(page)
+    expect(page.get_by_label("only runs where")).to_have_value("2 <= tau_stop <= 3")
+    turn_to(page, "Runs")
+    expect(page.get_by_text("4 of 6 runs.")).to_be_visible()
+
+
+def names_at(page: Page, x: float, left: float, width: float) -> str:
+    """Return the name of the axis nearest to a place, of those that the figure says it has."""
+    words = page.locator("canvas").get_attribute("aria-label") or ""
+    names = words.removeprefix("parallel coordinates of ").split(";")[0].split(", ")
+    place = (x - left - 60) / (width - 120) * (len(names) - 1)
+    return names[round(place)]
 
 
 def test_a_filter_that_cannot_be_understood_says_where_and_nothing_is_lost(

@@ -22,6 +22,11 @@ export function parameter(name) {
   return study.parameters.find(each => each.name == name)
 }
 
+/** Return the number of each value of a parameter: of null none, and of texts their order. */
+export function placesOf(own) {
+  return own.labels.map((_, code) => (own.is_number ? (own.numbers[code] ?? NaN) : code))
+}
+
 /** Return what is known of a result. */
 export function result(name) {
   return study.results.find(each => each.name == name)
@@ -88,9 +93,8 @@ export class Cases {
 
   _numbers(name) {
     if (name in this.answer.numbers) return this.answer.numbers[name]
-    const codes = this.answer.codes[name]
-    const numbers = parameter(name).numbers
-    return Float64Array.from(codes, code => numbers[code] ?? code)
+    const places = placesOf(parameter(name))
+    return Float64Array.from(this.answer.codes[name], code => places[code])
   }
 
   /** Return the words for the value of a parameter in a case. */
@@ -165,9 +169,8 @@ export function condition(brush, cases) {
   for (const [name, [low, high]] of Object.entries(brush)) {
     const own = parameter(name)
     if (own?.values) {
-      const inside = own.values.filter(
-        (_, code) => (own.numbers[code] ?? code) >= low && (own.numbers[code] ?? code) <= high,
-      )
+      const places = placesOf(own)
+      const inside = own.values.filter((_, code) => places[code] >= low && places[code] <= high)
       if (inside.some(value => typeof value == "string")) {
         parts.push(`(${inside.map(value => `${name} == ${JSON.stringify(value)}`).join(" or ")})`)
       } else if (inside.length) {

@@ -3,6 +3,16 @@
 import {button, element, save, showProblem} from "page/dom"
 import {csv} from "page/numbers"
 
+// Plotly is large: while it is read, the page asks the server, and writes what is no figure.
+const script = document.getElementById("plotly")
+const plotly = new Promise((take, refuse) => {
+  if (window.Plotly || !script) take()
+  else {
+    script.addEventListener("load", take)
+    script.addEventListener("error", () => refuse(new Error("plotly.js cannot be read")))
+  }
+})
+
 const DPI = 300
 const PIXELS_PER_INCH = 96
 const LIGHT = {ink: "#1c2733", faint: "#5a6875", line: "#d5dbe1", back: "#ffffff"}
@@ -150,6 +160,7 @@ export class Figure {
     this.traces = traces
     this.layout = layout
     const options = {displayModeBar: false, doubleClick: "reset"}
+    await plotly
     await Plotly.react(this.place, traces, looked(layout, theme()), options)
     if (!this.isDrawn) {
       this.isDrawn = true

@@ -1,6 +1,6 @@
 // Grids of a map: which cases are in each cell, and how its axes are labelled.
 
-import {parameter} from "page/cases"
+import {parameter, placesOf} from "page/cases"
 import {plain} from "page/figure"
 import {number} from "page/numbers"
 import {view} from "page/view"
@@ -34,8 +34,10 @@ export function codedGrid(cases, panel) {
 function endsOf(own, first, last) {
   const from = Math.max(0, first)
   const to = Math.min(own.labels.length - 1, last)
-  const ends = [own.numbers[from] ?? from, own.numbers[to] ?? to]
-  return [Math.min(...ends), Math.max(...ends)]
+  const places = placesOf(own)
+    .slice(from, to + 1)
+    .filter(Number.isFinite)
+  return [Math.min(...places), Math.max(...places)]
 }
 
 /** Return the cells of a grid of intervals, for samples. */

@@ -18,6 +18,7 @@ const TABS = {overview: "Overview", runs: "Runs", parallel: "Parallel", trust: "
 const areTwo = document.body.dataset.studies == "2"
 if (areTwo) TABS.compare = "Compare"
 const MAX_CHOSEN = 7
+const MAX_RUNS_AHEAD = 200_000
 const OPEN_MILLISECONDS = 1000
 const FINISHED_MILLISECONDS = 5000
 const HOVER_MILLISECONDS = 80
@@ -359,14 +360,16 @@ window.addEventListener("resize", () => parts && fit())
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw)
 
 async function start() {
-  const isAsked = ask("study")
-  head = await askHead()
-  if (head.error) throw new Refusal(head.error)
-  showHead(head)
-  study = await isAsked
+  const isAsked = askHead()
+  study = await ask("study")
   setStudy(study)
   begin(defaults())
+  // the largest answer is on its way while the page is built
+  Cases.of(view.name, view.where).catch(() => {})
   build()
+  head = await isAsked
+  if (head.error) throw new Refusal(head.error)
+  showHead(head)
   onChange(changed => {
     if (
       changed.size == 1 &&
@@ -389,7 +392,16 @@ async function start() {
   })
   await redraw()
   document.body.dataset.ready = "yes"
-  if (!isSaved) setTimeout(follow, OPEN_MILLISECONDS)
+  if (isSaved) return
+  setTimeout(follow, OPEN_MILLISECONDS)
+  askAhead()
+}
+
+/** Ask for what the other views need while a person looks at the first. */
+async function askAhead() {
+  if (head.runs > MAX_RUNS_AHEAD) return
+  await parts.runs.ask().catch(() => {})
+  await ask("trust").catch(() => {})
 }
 
 start().catch(tell)

@@ -3,8 +3,8 @@
 import {parameter} from "page/cases"
 import {button, element, save} from "page/dom"
 import {lineColour, theme, viridis} from "page/figure"
-import {csv, drawn, logTicks, number} from "page/numbers"
-import {range} from "page/grids"
+import {csv, drawn} from "page/numbers"
+import {Axis} from "page/parallel_axis"
 import {choose, view} from "page/view"
 
 const MAX_LINES = 5000
@@ -13,6 +13,8 @@ const TOP = 34
 const BOTTOM = 14
 const SIDE = 60
 const NEAR = 14
+const EDGE = 5
+const MIN_BRUSH = 4
 const SHADES = Array.from(
   {length: 32},
   (_, k) =>
@@ -20,6 +22,8 @@ const SHADES = Array.from(
       .map(Math.round)
       .join(",")})`,
 )
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value))
 
 /** The lines, with a brush on each axis. */
 export class Parallel {
@@ -46,6 +50,7 @@ export class Parallel {
       this.note,
     )
     this.order = null
+    this.drag = null
     for (const [event, listener] of [
       ["pointerdown", "down"],
       ["pointermove", "moved"],
@@ -61,112 +66,81 @@ export class Parallel {
     this.chosen = chosen
     const names = this.study.parameters.map(each => each.name).filter(name => cases.has(name))
     const all = [...names.slice(0, MAX_AXES - 1), cases.answer.name]
-    if (
-      !this.order ||
-      all.some(name => !this.order.includes(name)) ||
-      this.order.length != all.length
-    )
-      this.order = all
-    this.axes = new Map(this.order.map(name => [name, this.axis(name, isLog)]))
+    if (!this.order || [...all].sort().join() != [...this.order].sort().join()) this.order = all
+    this.axes = new Map(all.map(name => [name, new Axis(cases, name, isLog)]))
     const included = []
     for (let i = 0; i < cases.count; i++) if (cases.isIncluded(i)) included.push(i)
     this.lines = Array.from(drawn(included.length, MAX_LINES), i => included[i])
-    const lacking = this.lines.filter(i => !cases.hasValue(i)).length
-    const sentences = [
-      `${this.lines.length} lines${included.length > this.lines.length ? `, a random sample of ${included.length}` : ""}.`,
-    ]
-    if (lacking) sentences.push(`${lacking} without ${cases.answer.name}: they end before it.`)
-    if (names.length > MAX_AXES - 1)
-      sentences.push(`Not drawn: ${names.length - MAX_AXES + 1} more parameters.`)
-    sentences.push(
-      "Drag along an axis to select, drag a name to move its axis, click an axis to let go, click a line to choose its case.",
-    )
-    this.note.textContent = sentences.join(" ")
-    this.canvas.setAttribute(
-      "aria-label",
-      `parallel coordinates of ${this.order.join(", ")}; ${sentences[0]}`,
-    )
+    const hidden = names.length - MAX_AXES + 1
+    this.describe(included.length, hidden)
     this.paint()
   }
 
-  axis(name, isLog) {
-    const {cases} = this
-    const own = parameter(name)
-    const values = own ? cases.numbers(name) : cases.answer.value
-    const log = own ? own.is_log : isLog
-    const codes = cases.codes(name)
-    const isEven = own && !own.is_number
-    const place = value => (isEven ? value : log ? (value > 0 ? Math.log10(value) : NaN) : value)
-    let [low, high] = range(Array.from(values, place).filter(Number.isFinite))
-    if (low == high) [low, high] = [low - 0.5, high + 0.5]
-    // zeros have a place of their own below a logarithmic axis
-    const hasZero = log && values.some(value => value === 0)
-    const gap = hasZero ? 0.1 : 0
-    const at = value =>
-      hasZero && value === 0 ? 0 : gap + ((1 - gap) * (place(value) - low)) / (high - low)
-    const back = height => {
-      const shade = low + ((height - gap) / (1 - gap)) * (high - low)
-      return log && !isEven ? (height < gap / 2 && hasZero ? 0 : 10 ** shade) : shade
-    }
-    const marks =
-      own?.labels && own.labels.length <= 8
-        ? own.labels.map((label, code) => [at(own.numbers[code] ?? code), label])
-        : log
-          ? logTicks(low, high, 5).tickvals.map((tick, i) => [
-              gap + ((1 - gap) * (tick - low)) / (high - low),
-              logTicks(low, high, 5).ticktext[i],
-            ])
-          : [0, 0.25, 0.5, 0.75, 1].map(height => [height, number(low + height * (high - low))])
-    if (hasZero) marks.push([0, "0"])
-    return {values, codes, at, back, marks, head: own ? own.head : cases.answer.head}
+  describe(count, hidden) {
+    const {cases, lines} = this
+    const isSample = count > lines.length
+    const lacking = lines.filter(i => !cases.hasValue(i)).length
+    const sentences = [`${lines.length} lines${isSample ? `, a random sample of ${count}` : ""}.`]
+    if (lacking) sentences.push(`${lacking} without ${cases.answer.name}: they end before it.`)
+    if (hidden > 0) sentences.push(`Not drawn: ${hidden} more parameters.`)
+    sentences.push(
+      "Drag along an axis to select, drag a selection or its ends to move them, drag a name to",
+      "move its axis, click an axis to let go, click a line to choose its case.",
+    )
+    this.note.textContent = sentences.join(" ")
+    const words = `parallel coordinates of ${this.order.join(", ")}; ${sentences[0]}`
+    this.canvas.setAttribute("aria-label", words)
   }
 
-  get x() {
-    const width = this.canvas.clientWidth - 2 * SIDE
-    return k => SIDE + (this.order.length > 1 ? (k * width) / (this.order.length - 1) : width / 2)
-  }
-
-  y(height) {
-    return TOP + (1 - height) * (this.canvas.clientHeight - TOP - BOTTOM)
+  /** Return the axes from left to right. */
+  get row() {
+    return this.order.map(name => this.axes.get(name))
   }
 
   paint() {
-    const {canvas, cases} = this
+    const {canvas} = this
     const ratio = window.devicePixelRatio || 1
-    canvas.width = canvas.clientWidth * ratio
-    canvas.height = canvas.clientHeight * ratio
+    this.width = canvas.clientWidth
+    this.height = canvas.clientHeight
+    canvas.width = this.width * ratio
+    canvas.height = this.height * ratio
     const pen = canvas.getContext("2d")
     pen.scale(ratio, ratio)
     const colours = theme()
-    const axes = this.order.map(name => this.axes.get(name))
+    this.paintLines(pen, colours)
+    this.row.forEach((axis, k) => {
+      this.paintAxis(pen, colours, axis, k)
+      this.paintBrush(pen, axis, k)
+    })
+  }
+
+  x(k) {
+    const width = this.width - 2 * SIDE
+    const gaps = this.order.length - 1
+    return SIDE + (gaps ? (k * width) / gaps : width / 2)
+  }
+
+  y(height) {
+    return TOP + (1 - height) * (this.height - TOP - BOTTOM)
+  }
+
+  paintLines(pen, colours) {
+    const {cases, chosen} = this
+    const inside = chosen ? this.lines.filter(i => chosen[i]) : this.lines
+    const outside = chosen ? this.lines.filter(i => !chosen[i]) : []
     const result = this.axes.get(cases.answer.name)
-    const path = i => {
-      pen.beginPath()
-      let isDown = false
-      axes.forEach((axis, k) => {
-        const height = axis.at(axis.values[i])
-        if (!Number.isFinite(height)) {
-          isDown = false
-          return
-        }
-        if (isDown) pen.lineTo(this.x(k), this.y(height))
-        else pen.moveTo(this.x(k), this.y(height))
-        isDown = true
-      })
-      pen.stroke()
-    }
-    const inside = this.lines.filter(i => !this.chosen || this.chosen[i])
+    const row = this.row.map((axis, k) => [this.x(k), axis])
+    const path = i => this.path(pen, row, i)
     pen.lineWidth = 1
-    pen.globalAlpha = this.chosen ? 0.35 : 0
+    pen.globalAlpha = 0.35
     pen.strokeStyle = colours.line
-    if (this.chosen) this.lines.filter(i => !this.chosen[i]).forEach(path)
+    outside.forEach(path)
     pen.globalAlpha = inside.length > 1000 ? 0.25 : inside.length > 200 ? 0.5 : 0.85
     for (const i of inside) {
-      const height = result.at(cases.answer.value[i])
-      pen.strokeStyle = Number.isFinite(height)
-        ? SHADES[Math.min(31, Math.max(0, Math.floor(32 * height)))]
-        : colours.faint
-      pen.setLineDash(Number.isFinite(height) ? [] : [4, 3])
+      const height = result.height(i)
+      const isKnown = Number.isFinite(height)
+      pen.strokeStyle = isKnown ? SHADES[clamp(Math.floor(32 * height), 0, 31)] : colours.faint
+      pen.setLineDash(isKnown ? [] : [4, 3])
       path(i)
     }
     pen.setLineDash([])
@@ -177,121 +151,147 @@ export class Parallel {
       pen.strokeStyle = lineColour(this.study.colours, k)
       if (i >= 0) path(i)
     })
-    pen.font = "12px system-ui, sans-serif"
+  }
+
+  /** Draw the line of a case, with a gap where it has no value. */
+  path(pen, row, i) {
+    pen.beginPath()
+    let isDown = false
+    for (const [x, axis] of row) {
+      const height = axis.height(i)
+      if (!Number.isFinite(height)) isDown = false
+      else {
+        if (isDown) pen.lineTo(x, this.y(height))
+        else pen.moveTo(x, this.y(height))
+        isDown = true
+      }
+    }
+    pen.stroke()
+  }
+
+  paintAxis(pen, colours, axis, k) {
+    const x = this.x(k)
+    const isFirst = k == 0
+    const isLast = k == this.order.length - 1
     pen.lineWidth = 1
-    axes.forEach((axis, k) => {
-      const x = this.x(k)
-      pen.strokeStyle = colours.ink
-      pen.beginPath()
-      pen.moveTo(x, this.y(0))
-      pen.lineTo(x, this.y(1))
-      pen.stroke()
-      pen.textAlign = k == 0 ? "left" : k == axes.length - 1 ? "right" : "center"
-      pen.fillStyle = colours.ink
-      const side = k == 0 ? x - SIDE + 4 : k == axes.length - 1 ? x + SIDE - 4 : x
-      pen.fillText(
-        axis.head,
-        side,
-        16,
-        k == 0 || k == axes.length - 1 ? 2.6 * SIDE : (this.x(1) - this.x(0)) * 0.96,
-      )
-      const isLast = k == axes.length - 1
-      pen.textAlign = isLast ? "left" : "right"
-      for (const [height, words] of axis.marks) {
-        pen.fillStyle = colours.back
-        const width = Math.min(pen.measureText(words).width, SIDE - 8)
-        pen.globalAlpha = 0.75
-        pen.fillRect(isLast ? x + 4 : x - 6 - width, this.y(height) - 7, width + 2, 14)
-        pen.globalAlpha = 1
-        pen.fillStyle = colours.faint
-        pen.fillText(words, isLast ? x + 5 : x - 5, this.y(height) + 4, SIDE - 8)
-      }
-      const brush = view.brush[this.order[k]]
-      if (brush) {
-        const [low, high] = brush.map(value => Math.min(1, Math.max(0, axis.at(value))))
-        pen.fillStyle = "rgba(0,114,178,0.3)"
-        pen.strokeStyle = "#0072b2"
-        pen.fillRect(x - 7, this.y(high) - 3, 14, this.y(low) - this.y(high) + 6)
-        pen.strokeRect(x - 7, this.y(high) - 3, 14, this.y(low) - this.y(high) + 6)
-      }
-    })
-    if (this.drag?.end != null && this.drag.kind == "brush") {
-      pen.fillStyle = "rgba(0,114,178,0.3)"
-      pen.fillRect(
-        this.x(this.drag.axis) - 7,
-        Math.min(this.drag.begin, this.drag.end),
-        14,
-        Math.abs(this.drag.end - this.drag.begin),
-      )
+    pen.strokeStyle = colours.ink
+    pen.beginPath()
+    pen.moveTo(x, this.y(0))
+    pen.lineTo(x, this.y(1))
+    pen.stroke()
+    pen.font = "12px system-ui, sans-serif"
+    pen.fillStyle = colours.ink
+    pen.textAlign = isFirst ? "left" : isLast ? "right" : "center"
+    const side = isFirst ? x - SIDE + 4 : isLast ? x + SIDE - 4 : x
+    const room = isFirst || isLast ? 2.6 * SIDE : (this.x(1) - this.x(0)) * 0.96
+    pen.fillText(axis.head, side, 16, room)
+    pen.textAlign = isLast ? "left" : "right"
+    for (const [height, words] of axis.marks) {
+      const y = this.y(height)
+      const width = Math.min(pen.measureText(words).width, SIDE - 8)
+      pen.fillStyle = colours.back
+      pen.globalAlpha = 0.75
+      pen.fillRect(isLast ? x + 4 : x - 6 - width, y - 7, width + 2, 14)
+      pen.globalAlpha = 1
+      pen.fillStyle = colours.faint
+      pen.fillText(words, isLast ? x + 5 : x - 5, y + 4, SIDE - 8)
     }
   }
 
+  paintBrush(pen, axis, k) {
+    const ends = this.drag?.axis == k ? this.drag.ends : this.brushed(axis)
+    if (!ends) return
+    const [top, bottom] = ends
+    pen.lineWidth = 1
+    pen.fillStyle = "rgba(0,114,178,0.3)"
+    pen.strokeStyle = "#0072b2"
+    pen.fillRect(this.x(k) - 7, top, 14, bottom - top)
+    pen.strokeRect(this.x(k) - 7, top, 14, bottom - top)
+  }
+
+  /** Return the upper and the lower end of the brush of an axis on the screen, or nothing. */
+  brushed(axis) {
+    const brush = view.brush[axis.name]
+    if (!brush) return null
+    const [low, high] = brush.map(value => clamp(axis.at(value), 0, 1))
+    return [this.y(high) - 3, this.y(low) + 3]
+  }
+
   nearest(x) {
-    let best = 0
-    this.order.forEach((_, k) => {
-      if (Math.abs(this.x(k) - x) < Math.abs(this.x(best) - x)) best = k
-    })
-    return best
+    const distances = this.order.map((_, k) => Math.abs(this.x(k) - x))
+    return distances.indexOf(Math.min(...distances))
   }
 
   down(event) {
-    const axis = this.nearest(event.offsetX)
-    const isNear = Math.abs(this.x(axis) - event.offsetX) < NEAR
-    if (event.offsetY < TOP - 8) this.drag = {kind: "move", axis, begin: event.offsetX}
-    else if (isNear) this.drag = {kind: "brush", axis, begin: event.offsetY, end: null}
-    else this.drag = {kind: "line", begin: event.offsetY}
+    const k = this.nearest(event.offsetX)
+    const isNear = Math.abs(this.x(k) - event.offsetX) < NEAR
+    if (event.offsetY < TOP - 8) this.drag = {kind: "axis", k, ends: null}
+    else if (isNear) this.drag = this.grasped(k, event.offsetY)
+    else this.drag = {kind: "line", ends: null}
     this.canvas.setPointerCapture(event.pointerId)
   }
 
+  /** Return what is dragged from a place on an axis: its brush, an end of it, or a new one. */
+  grasped(k, y) {
+    const [top, bottom] = this.brushed(this.row[k]) ?? [NaN, NaN]
+    const drag = {axis: k, begin: y, ends: null}
+    if (Math.abs(y - top) <= EDGE) return {...drag, kind: "brush", fixed: bottom}
+    if (Math.abs(y - bottom) <= EDGE) return {...drag, kind: "brush", fixed: top}
+    if (y > top && y < bottom) return {...drag, kind: "slide", from: [top, bottom]}
+    return {...drag, kind: "brush", fixed: y}
+  }
+
   moved(event) {
-    if (this.drag?.kind != "brush") return
-    this.drag.end = event.offsetY
+    const {drag} = this
+    if (drag?.kind == "brush") {
+      drag.ends = [drag.fixed, event.offsetY].sort((a, b) => a - b)
+    } else if (drag?.kind == "slide") {
+      drag.ends = drag.from.map(end => end + event.offsetY - drag.begin)
+    } else return
     this.paint()
   }
 
   up(event) {
     const {drag} = this
     this.drag = null
-    if (!drag) return
-    if (drag.kind == "move") {
-      const [name] = this.order.splice(drag.axis, 1)
-      this.order.splice(this.nearestOf(event.offsetX, this.order.length + 1), 0, name)
-      this.paint()
-    } else if (drag.kind == "line") {
-      this.chooseAt(event)
-    } else {
-      const name = this.order[drag.axis]
-      const brush = {...view.brush}
-      if (drag.end == null || Math.abs(drag.end - drag.begin) < 4) delete brush[name]
-      else
-        brush[name] = [Math.max(drag.begin, drag.end), Math.min(drag.begin, drag.end)].map(y =>
-          this.valueAt(name, y),
-        )
-      choose({brush})
-      this.paint()
-    }
+    if (drag?.kind == "axis") this.moveAxis(drag.k, event.offsetX)
+    else if (drag?.kind == "line") this.chooseAt(event)
+    else if (drag) this.brush(this.row[drag.axis], drag.ends)
   }
 
-  nearestOf(x, count) {
-    const width = this.canvas.clientWidth - 2 * SIDE
-    return Math.min(count - 1, Math.max(0, Math.round(((x - SIDE) / width) * (count - 1))))
+  moveAxis(k, x) {
+    const [name] = this.order.splice(k, 1)
+    const last = this.order.length
+    const place = ((x - SIDE) / (this.width - 2 * SIDE)) * last
+    this.order.splice(clamp(Math.round(place), 0, last), 0, name)
+    this.paint()
   }
 
-  valueAt(name, y) {
-    const height = 1 - (y - TOP) / (this.canvas.clientHeight - TOP - BOTTOM)
-    return this.axes.get(name).back(Math.min(1.001, Math.max(-0.001, height)))
+  /** Select between two ends on the screen; without them, let go. */
+  brush(axis, ends) {
+    const brush = {...view.brush}
+    if (!ends || ends[1] - ends[0] < MIN_BRUSH) delete brush[axis.name]
+    else brush[axis.name] = [ends[1], ends[0]].map(y => axis.back(this.heightAt(y)))
+    choose({brush})
+    this.paint()
+  }
+
+  heightAt(y) {
+    const height = 1 - (y - TOP) / (this.height - TOP - BOTTOM)
+    // the outermost values are inside, whatever their last bits are
+    return clamp(height, -0.001, 1.001)
   }
 
   chooseAt(event) {
-    const width = (this.canvas.clientWidth - 2 * SIDE) / (this.order.length - 1)
-    const place = Math.min(this.order.length - 1.001, Math.max(0, (event.offsetX - SIDE) / width))
-    const left = Math.floor(place)
-    const [a, b] = [this.axes.get(this.order[left]), this.axes.get(this.order[left + 1])]
+    const last = this.order.length - 1
+    const place = (last * (event.offsetX - SIDE)) / (this.width - 2 * SIDE)
+    const left = clamp(Math.floor(place), 0, Math.max(0, last - 1))
+    const [a, b] = [this.row[left], this.row[Math.min(left + 1, last)]]
     let best = -1
     let least = NEAR
     for (const i of this.lines) {
       if (this.chosen && !this.chosen[i]) continue
-      const height = a.at(a.values[i]) + (place - left) * (b.at(b.values[i]) - a.at(a.values[i]))
+      const height = a.height(i) + (place - left) * (b.height(i) - a.height(i))
       const distance = Math.abs(this.y(height) - event.offsetY)
       if (distance < least) [best, least] = [i, distance]
     }

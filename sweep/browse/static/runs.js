@@ -6,7 +6,14 @@ import {button, element, fill, save} from "page/dom"
 import {counted, csv, number} from "page/numbers"
 import {choose, view} from "page/view"
 
-const MAX_ROWS = 500
+const MAX_ROWS = 200
+
+/** Return the place of each text of a column in their order. */
+function ranks(column) {
+  const inOrder = [...column.texts].sort()
+  const rank = column.texts.map(words => inOrder.indexOf(words))
+  return Array.from(column.codes, code => rank[code])
+}
 
 /** The table. */
 export class Runs {
@@ -54,6 +61,10 @@ export class Runs {
     return view.columns.length ? view.columns : this.study.columns
   }
 
+  ask() {
+    return ask("runs", {names: this.names.join(","), where: view.where})
+  }
+
   ticked(name, isShown) {
     const names = this.names.filter(each => each != name)
     choose({columns: isShown ? [...names, name] : names})
@@ -69,7 +80,7 @@ export class Runs {
     const names = this.names
     for (const tick of this.columns.querySelectorAll("input"))
       tick.checked = names.includes(tick.dataset.name)
-    const answer = await ask("runs", {names: names.join(","), where: view.where})
+    const answer = await this.ask()
     this.answer = answer
     let order = Array.from(answer.run, (_, i) => i)
     const isInside = group
@@ -118,15 +129,11 @@ export class Runs {
     const name = by.replace(/^-/, "")
     const sign = by.startsWith("-") ? -1 : 1
     const column = this.answer.columns.find(each => each.name == name)
-    const value =
-      name == "run" ? i => this.answer.run[i] : column ? i => this.cell(column, i) : null
-    if (!value) return order
-    const isNone = each => each !== each
-    return order.sort((a, b) => {
-      const [x, y] = [value(a), value(b)]
-      if (isNone(x) || isNone(y)) return isNone(x) - isNone(y)
-      return sign * (x < y ? -1 : x > y ? 1 : 0)
-    })
+    const keys = name == "run" ? this.answer.run : column && (column.numbers ?? ranks(column))
+    if (!keys) return order
+    const known = order.filter(i => !Number.isNaN(keys[i]))
+    const unknown = order.filter(i => Number.isNaN(keys[i]))
+    return [...known.sort((a, b) => sign * (keys[a] - keys[b])), ...unknown]
   }
 
   row(i, isInside) {
