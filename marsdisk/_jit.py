@@ -153,6 +153,16 @@ def compiled_folder() -> Path:
     return folder
 
 
+def is_compiled() -> bool:
+    """Tell whether another process has compiled all kernels of these sources."""
+    return _complete(compiled_folder()).exists()
+
+
+def _complete(folder: Path) -> Path:
+    """Return the file that says that a folder has all kernels."""
+    return folder / "complete"
+
+
 @contextmanager
 def compiling() -> Iterator[None]:
     """Let only one process compile while others wait for it: put it around the first kernel calls.
@@ -161,7 +171,7 @@ def compiling() -> Iterator[None]:
     for itself, which does no harm.
     """
     folder = compiled_folder()
-    complete = folder / "complete"
+    complete = _complete(folder)
     lock = filelock.FileLock(folder / "lock")
     if not complete.exists():
         with suppress(OSError, NotImplementedError):

@@ -194,10 +194,14 @@ def run(
     sweep run my_sweep.yaml --scheduler tcp://127.0.0.1:8786
     sweep run my_sweep.yaml --cluster slurm --dry-run
     """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
+    from ..workers.profiles import make_ready
+
+    source = source_of(**where)
+    # what takes time to import comes after that
+    make_ready(source)
     from ..planning.read_sweep import read_sweep
     from ..store.locate import default_location
 
-    source = source_of(**where)
     sweep = read_sweep(file, overrides)
     command_line = str(Command.typed())
     options: dict[str, Any] = {
@@ -227,12 +231,16 @@ def resume(
     **where: Any,
 ) -> None:
     """Resume the sweep in STORE using its own record of it; the sweep file is not needed."""
+    from ..workers.profiles import make_ready
+
+    source = source_of(**where)
+    # what takes time to import comes after that
+    make_ready(source)
     from marsdisk.common.errors import ConfigError
 
     from ..running.progress import Tally
     from ..running.session import is_complete, sweep_of_store
 
-    source = source_of(**where)
     sweep = sweep_of_store(store)
     command_line = str(Command.typed())
     options: dict[str, Any] = {"retry_failed": retry_failed, "allowed": allowed, "as_json": as_json}

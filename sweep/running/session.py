@@ -25,7 +25,7 @@ from ..store.locate import locate
 from ..store.location import Location
 from ..store.store import Store, read_descriptions
 from ..store.writer import mark_unused
-from ..workers.profiles import Source, expected_workers
+from ..workers.profiles import Source, expected_workers, make_ready
 from .heartbeat import Heartbeat
 from .progress import Allowance, Reporter, Tally, cases_checked, say
 from .refinement_rounds import may_go_on, next_round, recorded
@@ -162,6 +162,7 @@ def run_sweep(  # noqa: PLR0913 - options, by name
     TooManyFailures
         More runs failed than are allowed; committed blocks are kept.
     """
+    make_ready(workers)
     location = locate(store)
     location.refuse_bad_name()
     on_case = cases_checked(lambda line: say(console, line), sweep.case_count)

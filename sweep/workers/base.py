@@ -15,10 +15,6 @@ SCHEDULER_SECONDS = 30.0  # to describe its workers, which takes milliseconds
 MEMORY_TOPIC = "worker-restart-memory"  # in Dask's log of events
 WORKER_MB = 300  # of a worker with our packages, before its first run
 LOOPBACK_WORKER = ["--host", "127.0.0.1"]  # by default, it listens on all interfaces
-THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-#: By Dask's defaults, all free memory is returned at once, only to be requested again page by page
-#: by the next run.
-MALLOC = {"MALLOC_TRIM_THRESHOLD_": 2**26, "MALLOC_MMAP_THRESHOLD_": 2**24}
 WORKER_SETTINGS = {
     # no result lives in Dask, so there is nothing to spill; a paused worker would hang for ever,
     # without an error
@@ -29,8 +25,6 @@ WORKER_SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.tcp": "30s",
 }
-# read when a worker starts or restarts
-ENVIRONMENT = {**MALLOC, **dict.fromkeys(THREADS, 1), "DASK_LOGGING__DISTRIBUTED": "critical"}
 
 
 class Cluster:

@@ -4,7 +4,6 @@ import functools
 import gc
 import logging
 import pickle
-import signal
 import threading
 import time
 import zlib
@@ -41,6 +40,7 @@ from ..store.fence import CommittedAlreadyError, Fence, LateBlockError
 from ..store.identity import process_name, recorded_process
 from ..store.writer import count_committed, open_arrays, write_block
 from .handshake import Probe
+from .terminal import ignore_terminal_signals
 from .time_limit import WATCH
 
 logger = logging.getLogger(__name__)
@@ -136,13 +136,6 @@ def plugin_name(store: str) -> str:
     return f"sweep {store}"
 
 
-def _ignore_terminal_signals() -> None:
-    """Leave Ctrl-C and the closing of a terminal to the driver; the whole group receives them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
 class SweepPlugin(WorkerPlugin):
     """The state of a Dask worker for one sweep: warm kernels and its cache scopes.
 
@@ -165,7 +158,7 @@ class SweepPlugin(WorkerPlugin):
         """Prepare this worker, or note why it is unfit."""
         if self.probe is None:
             if threading.current_thread() is threading.main_thread():
-                _ignore_terminal_signals()
+                ignore_terminal_signals()
             self.problem = ""
         else:
             self.problem = self.probe.problem()

@@ -17,7 +17,8 @@ from marsdisk.config.yaml_file import yaml_text
 from ..common.addresses import LOOPBACK
 from ..common.errors import ClusterError
 from ..common.text import counted
-from .base import ENVIRONMENT, LOOPBACK_WORKER, WORKER_SETTINGS, Cluster, security
+from .base import LOOPBACK_WORKER, WORKER_SETTINGS, Cluster, security
+from .environment import ENVIRONMENT
 from .profiles import Adapt, JobsProfile, KubernetesProfile, Profile
 
 _SYSTEMS = {"slurm": "SLURM", "pbs": "PBS"}
@@ -43,7 +44,7 @@ def environment() -> dict[str, str]:
         f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": str(value)
         for key, value in WORKER_SETTINGS.items()
     }
-    return {**settings, **{name: str(value) for name, value in ENVIRONMENT.items()}}
+    return {**settings, **ENVIRONMENT}
 
 
 def _job_options(profile: JobsProfile) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from marsdisk.config.sections import Section, quantity
 from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
 from ..common.addresses import LOOPBACK
+from .forked import start_server
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -278,6 +279,12 @@ class KubernetesProfile(Profile):
 Source = int | Scheduler | OpenClient | Profile
 
 ASSUMED_WORKERS = 32  # of a scheduler that somebody else runs
+
+
+def make_ready(source: Source) -> None:
+    """Begin to load what workers on this machine need, while their driver reads and plans."""
+    if isinstance(source, LocalProfile) or (isinstance(source, int) and source > 0):
+        start_server()
 
 
 def expected_workers(source: Source) -> int:

@@ -13,7 +13,7 @@ from distributed.comm.core import CommClosedError
 
 from ..common.errors import ClusterError, Interrupted, WorkersLostError
 from ..common.quiet_loggers import quiet_loggers
-from .base import ENVIRONMENT, WORKER_SETTINGS, Cluster, security
+from .base import WORKER_SETTINGS, Cluster, security
 from .block import BlockTask, SweepPlugin
 from .dashboard import (
     MakePage,
@@ -22,6 +22,8 @@ from .dashboard import (
     results_page,
     show_page,
 )
+from .environment import ENVIRONMENT
+from .forked import environment_now, start_method, start_server
 from .handshake import check_agreement, probing
 from .main_module import leave_main_module_alone
 from .profiles import (
@@ -165,7 +167,7 @@ def workers_from(
             stack.enter_context(dashboard_for_us_alone())
             make_page = None if dashboard_page is None else dashboard_page(first.store)
             profile = source if isinstance(source, LocalProfile) else None
-            local = stack.enter_context(_local(count, profile, make_page))
+            local = stack.enter_context(local_processes(count, profile, make_page))
             link = local.client.dashboard_link
             results = ""
             if make_page is not None:
@@ -218,9 +220,10 @@ def _unregister(client: Client, name: str) -> None:
 
 
 @contextmanager
-def _local(
+def local_processes(
     count: int, profile: LocalProfile | None, make_page: MakePage | None
 ) -> Iterator[LocalProcesses]:
+    """Start processes of this machine, and end them in the end."""
     host = "127.0.0.1"
     memory = "auto"
     if profile is not None:
@@ -229,6 +232,9 @@ def _local(
     with ExitStack() as stack:
         # to the end, as a process that dies is replaced
         stack.enter_context(leave_main_module_alone())
+        start_server()
+        method = {"distributed.worker.multiprocessing-method": start_method()}
+        stack.enter_context(dask.config.set(method))
         try:
             cluster = LocalCluster(
                 n_workers=count,
@@ -237,6 +243,7 @@ def _local(
                 host=host,
                 dashboard_address="127.0.0.1:0",
                 memory_limit=memory,
+                env=environment_now(),
                 silence_logs=logging.CRITICAL,
             )
         except (OSError, RuntimeError, TimeoutError) as error:

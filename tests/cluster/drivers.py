@@ -38,7 +38,10 @@ def worker_processes(driver: Driver) -> list[psutil.Process]:
     workers = []
     for child in psutil.Process(driver.pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a zombie too
-            if any("spawn_main" in word for word in child.cmdline()):
+            words = " ".join(child.cmdline())
+            # what workers are forked from is a child of the driver, and has their command line
+            is_forked = "multiprocessing.forkserver" in words and child.ppid() != driver.pid
+            if is_forked or "spawn_main" in words:
                 workers.append(child)
     return workers
 
