@@ -18,7 +18,7 @@ from .study import Moment
 #: Runs that are shown in detail at once.
 MAX_RUNS_COMPARED = 7
 #: Runs whose curves are asked for at once.
-MAX_RUNS_OF_BAND = 20_000
+MAX_RUNS_OF_BAND = figures.MAX_CURVES_OF_BAND
 Query = Mapping[str, str]
 
 
@@ -47,6 +47,11 @@ def _cases(moment: Moment, query: Query) -> dict[str, Any]:
     return figures.cases(moment, name, _where(query), single_rings=_is_of_rings(query))
 
 
+def _matters(moment: Moment, query: Query) -> dict[str, Any]:
+    name = query.get("name", overview.TARGET)
+    return figures.matters(moment, name, _where(query), single_rings=_is_of_rings(query))
+
+
 def _curves(moment: Moment, query: Query) -> dict[str, Any]:
     names = _names(query, ",".join(overview.CURVES))
     series = moment.store.names_over("run", "sample")
@@ -56,9 +61,17 @@ def _curves(moment: Moment, query: Query) -> dict[str, Any]:
     where = _where(query)
     if query.get("band"):
         runs = _runs(moment, query, MAX_RUNS_OF_BAND)
-        return figures.band(moment, runs, names, where, single_rings=_is_of_rings(query))
-    runs = _runs(moment, query)
-    return figures.curves(moment, runs, names, where, single_rings=_is_of_rings(query))
+        of = int(query["of"]) if query.get("of", "").isdecimal() else len(runs)
+        single_rings = _is_of_rings(query)
+        return figures.band(moment, runs, names, where, single_rings=single_rings, all_runs=of)
+    return figures.curves(
+        moment,
+        _runs(moment, query),
+        names,
+        where,
+        single_rings=_is_of_rings(query),
+        time_unit=query.get("time", ""),
+    )
 
 
 def _runs_table(moment: Moment, query: Query) -> dict[str, Any]:
@@ -83,9 +96,7 @@ ANSWERS: Mapping[str, Callable[[Moment, Query], Any]] = {
     "study": lambda moment, _: overview.study(moment),
     "head": lambda moment, _: overview.head(moment),
     "cases": _cases,
-    "matters": lambda moment, query: figures.matters(
-        moment, query.get("name", overview.TARGET), _where(query)
-    ),
+    "matters": _matters,
     "curves": _curves,
     "runs": _runs_table,
     "sizes": lambda moment, query: figures.sizes(moment, _runs(moment, query)[0]),

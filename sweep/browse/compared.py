@@ -34,7 +34,7 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
     name : str
         The result.
     where : str
-        Condition on runs of the first study.
+        Condition on runs of both studies.
     single_rings : bool
         Whether rings are cases of their own.
 
@@ -46,14 +46,26 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
     Raises
     ------
     StoreError
-        The second study has no such result, or no case is in both.
+        The second study has no such result, it has other rings or parameters, or no case is in
+        both.
     """
     if name not in b.results:
         raise StoreError(f"{b.store} has no {name}")
     table_a = CaseTable.of(a.selection(where), name, single_rings=single_rings)
-    table_b = CaseTable.of(b.selection(""), name, single_rings=single_rings)
+    table_b = CaseTable.of(b.selection(where), name, single_rings=single_rings)
+    if table_a.rings != table_b.rings:
+        raise StoreError(
+            f"sums are over {table_a.rings or 'no rings'} in the first study, and over"
+            f" {table_b.rings or 'no rings'} in the second: choose single rings"
+        )
     shared = [key for key in table_a.parameters if key in table_b.parameters]
     place_of = {key: i for i, key in enumerate(_keys(table_b, shared))}
+    if len(place_of) < table_b.run.size:
+        others = ", ".join(key for key in b.parameters if key not in shared)
+        raise StoreError(
+            f"the second study has several cases for one of the first: it also varies"
+            f" {others or 'what is no parameter'}; narrow it by a condition"
+        )
     place = np.array([place_of.get(key, -1) for key in _keys(table_a, shared)])
     if (place < 0).all():
         raise StoreError("no case is in both studies: their parameters have no values in common")
@@ -64,6 +76,8 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
     words = f"{table_a.words}, second study over first"
     return {
         **figures.cases_of(a, table_a),
+        # no range of a ratio is a range of the result
+        "name": f"ratio of {text(name)}",
         "head": text(words),
         "words": text(words),
         "factor": 1.0,

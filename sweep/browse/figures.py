@@ -1,6 +1,6 @@
 """The numbers that the page draws: a result of each case, curves, size distributions, effects."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from typing import Any
 
@@ -52,7 +52,10 @@ def cases_of(moment: Moment, table: CaseTable) -> dict[str, Any]:
         if key not in table.parameters:
             continue
         labels = moment.labels[key]
-        if len(labels) > MAX_VALUES:
+        is_long = len(labels) > MAX_VALUES
+        if is_long and table.parameters[key].dtype.kind not in "biuf":
+            continue  # texts that are too many to be marks along an axis
+        if is_long:
             numbers[key] = packed(_shown(moment.quantity(key), table.parameters[key]))
         else:
             own, code = coded(table.parameters[key])
@@ -82,9 +85,9 @@ def _shown(quantity: Quantity, values: NDArray[Any]) -> NDArray[np.float64]:
     return quantity.convert(values)
 
 
-def matters(moment: Moment, name: str, where: str) -> dict[str, Any]:
+def matters(moment: Moment, name: str, where: str, *, single_rings: bool) -> dict[str, Any]:
     """Return what each parameter does to a result, the strongest first."""
-    ranking = Matters.of(so_far(moment.selection(where)), name)
+    ranking = Matters.of(so_far(moment.selection(where)), name, single_rings=single_rings)
     ends = np.array([[bar.low, bar.high, bar.middle] for bar in ranking.bars]).reshape(-1, 3)
     meaning = ranking.meaning
     head = ranking.kind
@@ -107,15 +110,25 @@ def matters(moment: Moment, name: str, where: str) -> dict[str, Any]:
 
 
 def curves(
-    moment: Moment, runs: Sequence[int], names: Sequence[str], where: str, *, single_rings: bool
+    moment: Moment,
+    runs: Sequence[int],
+    names: Sequence[str],
+    where: str,
+    *,
+    single_rings: bool,
+    time_unit: str = "",
 ) -> dict[str, Any]:
-    """Return series of runs over time, or of the disks that they are the first rings of."""
+    """Return series of runs over time, or of the disks that they are the first rings of.
+
+    They are in the units of the store, and times in ``time_unit`` or that of the whole study.
+    """
     selection = moment.selection(where)
+    among = set(selection.whole_disks.runs.tolist())
     complete = []
     problems = []
     counts = set[int]()
     for run in runs:
-        asked = _rows(moment, run, selection.whole_disks.runs, single_rings=single_rings)
+        asked = _rows(moment, run, among, single_rings=single_rings)
         rows = [row for row in asked if moment.status[row] != layout.PENDING] or asked
         if len(rows) < len(asked):
             words = f"{len(rows)} of {len(asked)} rings so far"
@@ -133,16 +146,10 @@ def curves(
             problems.append({"run": run, "words": words})
         else:
             complete.append((run, of_run))
-    quantities = {
-        name: Quantity.of(
-            moment.store,
-            name,
-            np.concatenate([[0.0], *(of_run[name].values for _, of_run in complete)]),
-        )
-        for name in names
-    }
+    # runs are asked for one by one, and drawn along the same axes
+    quantities = {name: Quantity.of(moment.store, name) for name in names}
+    time = moment.time if not time_unit else moment.time.in_unit(time_unit)
     times = [of_run[names[0]].t for _, of_run in complete]
-    time = Quantity.of(moment.store, "t", np.concatenate([[0.0], *times]), "time")
     return {
         "time": text(time.head),
         "is_log_time": is_logarithmic_time([time.convert(t) for t in times]),
@@ -179,11 +186,10 @@ def _head(moment: Moment, name: str, quantity: Quantity, rings: str) -> str:
     return text(quantity.head.replace(quantity.words, f"{quantity.words} of {of}", 1))
 
 
-def _rows(moment: Moment, run: int, among: NDArray[np.int64], *, single_rings: bool) -> list[int]:
+def _rows(moment: Moment, run: int, among: Set[int], *, single_rings: bool) -> list[int]:
     if single_rings:
         return [run]
-    chosen = set(among.tolist())
-    return [row for row in moment.rings_of_disk(run) if row in chosen] or [run]
+    return [row for row in moment.rings_of_disk(run) if row in among] or [run]
 
 
 def _curve(moment: Moment, rows: list[int], name: str) -> Curve | None:
@@ -199,11 +205,17 @@ def _curve(moment: Moment, rows: list[int], name: str) -> Curve | None:
 
 
 def band(
-    moment: Moment, runs: Sequence[int], names: Sequence[str], where: str, *, single_rings: bool
+    moment: Moment,
+    runs: Sequence[int],
+    names: Sequence[str],
+    where: str,
+    *,
+    single_rings: bool,
+    all_runs: int,
 ) -> dict[str, Any]:
-    """Return quantiles over the series of many runs or disks."""
+    """Return quantiles over the series of many runs or disks, drawn from ``all_runs``."""
     chosen = drawn_at_random(np.array(runs, np.int64), MAX_CURVES_OF_BAND)
-    among = moment.selection(where).whole_disks.runs
+    among = set(moment.selection(where).whole_disks.runs.tolist())
     rows_of_curves = [
         _rows(moment, run, among, single_rings=single_rings) for run in chosen.tolist()
     ]
@@ -221,11 +233,11 @@ def band(
                 f"{counted(count, 'curve')} can be read, and bands need {MIN_CURVES_OF_BAND}"
             )
         t, quantiles[name] = quantiles_of_curves(known)
-    time = Quantity.of(moment.store, "t", t, "time")
-    heads = {name: Quantity.of(moment.store, name, quantiles[name]) for name in names}
+    time = moment.time
+    heads = {name: Quantity.of(moment.store, name) for name in names}
     words = f"of {counted(count, 'curve')}"
-    if chosen.size < len(runs):
-        words += f", a random sample of {len(runs)}"
+    if count < all_runs:
+        words += f", a random sample of {all_runs}"
     return {
         "time": text(time.head),
         "is_log_time": is_logarithmic_time([time.convert(t)]),
@@ -289,8 +301,9 @@ def sizes(moment: Moment, run: int) -> dict[str, Any]:
     if np.isfinite(t).any():
         nearest = np.argmin(np.abs(t[:, None] - t_snapshot), axis=0)
         s_blow = store.rows("s_blow", run)[nearest]
-    radius = Quantity.of(store, "s", s, "grain radius s")
-    time = Quantity.of(store, "t", t_snapshot, "t")
+    # sizes of several runs are drawn along the same axes
+    radius = Quantity.of(store, "s", words="grain radius s").in_unit("µm")
+    time = moment.time
     return {
         "run": run,
         "radius": text(radius.head),

@@ -1,5 +1,6 @@
 """What the page begins with: what a study is, how far it has come, and how far to trust it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ LOGARITHMIC = frozenset({"geomspace", "logspace", "loguniform", "lognormal"})
 MAX_TITLE_CHARACTERS = 90
 MAX_WORDS_CHARACTERS = 80
 MAX_QUESTION_CHARACTERS = 300
+MAX_KEY_CHARACTERS = 80
 
 
 def study(moment: Moment) -> dict[str, Any]:
@@ -76,6 +78,7 @@ def study(moment: Moment) -> dict[str, Any]:
         ],
         "colours": palette.RUN_COLOURS,
         "target": target,
+        "time_unit": moment.time.unit,
         "begin": _beginning(moment, target),
     }
 
@@ -223,6 +226,7 @@ def _badges(moment: Moment) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     badges = [*_expectation_badges(moment), *_failure_badges(moment), *_note_badges(moment)]
     lines = [line for badge in badges for line in badge["lines"]]
     groups = {
+        "keys": [line["key"] for line in lines],
         "groups": [packed(line["runs"]) for line in lines],
         "first_runs": [packed(moment.first_rings(line["runs"])) for line in lines],
         "words": [cut(line["words"], MAX_WORDS_CHARACTERS) for line in lines],
@@ -249,7 +253,7 @@ def _expectation_badges(moment: Moment) -> list[dict[str, Any]]:
         expectations = expectations_of(store.description.sweep.content, str(store))
         judgements = judge(expectations, Results.of(store), str(store)) if expectations else []
     except MarsDiskError as error:
-        words = [{"words": text(str(error)), "runs": np.arange(0)}]
+        words = [{"words": text(str(error)), "runs": np.arange(0), "key": "expectations"}]
         return [{"words": "expectations cannot be judged", "kind": "doubt", "lines": words}]
     if not judgements:
         return []
@@ -270,7 +274,7 @@ def _expectation_line(judgement: Judgement) -> dict[str, Any]:
             f" {text(judgement.expectation.words)}; worst: run {judgement.worst.run}"
         )
         runs = np.array([judgement.worst.run])
-    return {"words": words, "runs": runs}
+    return {"words": words, "runs": runs, "key": f"expect {text(judgement.name)}"}
 
 
 def _failure_badges(moment: Moment) -> list[dict[str, Any]]:
@@ -282,6 +286,7 @@ def _failure_badges(moment: Moment) -> list[dict[str, Any]]:
         {
             "words": f"{counted(reason.runs.size, 'run')}: {cut(text(reason.error), 300)}",
             "runs": reason.runs,
+            "key": f"failed {cut(text(reason.error), MAX_KEY_CHARACTERS)}",
         }
         for reason in groups
     ]
@@ -292,13 +297,18 @@ def _note_badges(moment: Moment) -> list[dict[str, Any]]:
     """Return a badge with the notes of runs; nothing where there are none."""
     notes = Notes.of(moment.store)
     lines = [
-        {"words": line, "runs": runs}
+        {"words": line, "runs": runs, "key": f"note {_without_counts(line)}"}
         for line, runs in zip(notes.lines, [*notes.runs_of_lines, np.arange(0)], strict=False)
     ]
     if not lines:
         return []
     words = f"{counted(notes.noted.size, 'run')} with notes"
     return [{"words": words, "kind": "doubt", "lines": lines}]
+
+
+def _without_counts(line: str) -> str:
+    """Return what a line is about, the same however many runs it is about by now."""
+    return cut(re.sub(r"[0-9]+", "", text(line)), MAX_KEY_CHARACTERS)
 
 
 def _origin(store: Store) -> list[str]:

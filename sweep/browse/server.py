@@ -72,20 +72,28 @@ class AnswerHandler(_Guarded):
             self.send_error(404)
             return
         query = {key: self.get_query_argument(key) for key in self.request.query_arguments}
-        study = self.studies[index]
+        if name == "head":
+            content = await self.in_thread(self.newest_head)
+        else:
+            moment = self.studies[index].moment
+            second = self.studies[1].moment if is_of_both else None
+            content = await self.in_thread(lambda: answer(moment, name, query, second))
 
-        def answered() -> str:
-            moment = study.refreshed() if name == "head" else study.moment
-            try:
-                second = self.studies[1].moment if is_of_both else None
-                content = answer(moment, name, query, second)
-            except StoreError as error:
-                content = {"error": str(error)}
-            return json.dumps(content, allow_nan=False)
-
-        content = await asyncio.get_running_loop().run_in_executor(self.threads, answered)
         self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.finish(content)
+        self.finish(json.dumps(content, allow_nan=False))
+
+    async def in_thread(self, give: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return an answer that takes a while; others are given meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, give)
+
+    def newest_head(self) -> dict[str, Any]:
+        """Return how far the first study has come, and a version that changes with either."""
+        try:
+            moments = [study.refreshed() for study in self.studies]
+        except StoreError as error:
+            return {"error": str(error)}
+        versions = "+".join(moment.version for moment in moments)
+        return {**answer(moments[0], "head", {}), "version": versions}
 
 
 class FileHandler(_Guarded, StaticFileHandler):

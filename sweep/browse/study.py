@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..common.errors import StoreError
 from ..results.case_table import CaseTable
 from ..results.columns import RESULTS, Columns, adds_up, coded
+from ..results.outcomes import targets
 from ..results.quantity import Quantity
 from ..results.rerun import RecordedRuns
 from ..results.selection import Selection
@@ -22,17 +23,6 @@ from ..store import layout
 from ..store.location import Location
 from ..store.store import Store
 
-#: Scalars that describe a run but are no results.
-NO_RESULTS = (
-    "run_id",
-    "block",
-    "in_product",
-    "status",
-    "stop_reason",
-    "error",
-    "worker",
-    layout.NOTES,
-)
 #: Axes that number the points of a list, and so are nothing to draw over.
 LISTS = (POINT,)
 
@@ -58,9 +48,9 @@ class Study:
 
     def refreshed(self) -> "Moment":
         """Read what was committed, and return it."""
-        store = self._open()
-        status = store.column("status")
         with self._lock:
+            store = self._open()
+            status = store.column("status")
             if Moment.version_of(status) != self.moment.version:
                 self.moment = Moment(store)
             return self.moment
@@ -131,14 +121,9 @@ class Moment:
     @cached_property
     def results(self) -> list[str]:
         """Names of scalar results, the main ones first."""
-        hidden = {*self.store.parameters, *NO_RESULTS}
-        numbers = [
-            name
-            for name in self.store.scalar_names
-            if name not in hidden and self.store.arrays[name].is_number
-        ]
-        main = [name for name in RESULTS if name in numbers]
-        return main + [name for name in numbers if name not in RESULTS]
+        names = targets(self.store)
+        main = [name for name in RESULTS if name in names]
+        return main + [name for name in names if name not in RESULTS]
 
     @cached_property
     def cases(self) -> CaseTable:
@@ -225,6 +210,12 @@ class Moment:
         if name in self.store.parameters:
             return Quantity.of_axis(self.store, name)
         return Quantity.of(self.store, name, values, words)
+
+    @cached_property
+    def time(self) -> Quantity:
+        """How times are shown: alike for all runs, however long each is."""
+        ends = self.store.column("t_end") if "t_end" in self.store.arrays else None
+        return Quantity.of(self.store, "t", ends, "time")
 
     def value(self, name: str, run: int) -> Any:
         """Return one value of a column as a plain number or text."""

@@ -22,11 +22,14 @@ class Effect:
         Its name.
     lowest, highest : float
         The smallest and the largest of the medians; NaN where no cases can be compared.
+    unit : str
+        Unit of the medians; 1 where they have none.
     """
 
     axis: str
     lowest: float
     highest: float
+    unit: str = "1"
 
     @property
     def size(self) -> tuple[float, float]:
@@ -56,7 +59,8 @@ class Effect:
         if ratio == 1.0:
             return f"{self.axis} not at all"
         if difference:
-            return f"{self.axis} from {self.lowest:.3g} to {self.highest:.3g}"
+            unit = "" if self.unit == "1" else f" {self.unit}"
+            return f"{self.axis} from {self.lowest:.3g} to {self.highest:.3g}{unit}"
         if ratio < 2.0:
             return f"{self.axis} by {two_digits(100.0 * (ratio - 1.0))} %"
         return f"{self.axis} {_fold(ratio)}-fold"
@@ -118,7 +122,7 @@ def _effect(axis: str, codes: Mapping[str, NDArray[np.int64]], results: Outcomes
         return Effect(axis, np.nan, np.nan)
     codes_compared = own[is_compared]
     medians = [float(np.median(values[codes_compared == code])) for code in range(count)]
-    return Effect(axis, min(medians), max(medians))
+    return Effect(axis, min(medians), max(medians), results.unit)
 
 
 def _numbered(columns: Sequence[NDArray[np.int64]], size: int) -> NDArray[np.int64]:

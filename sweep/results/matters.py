@@ -69,7 +69,7 @@ class Matters:
     remarks: Sequence[str] = field(default=())
 
     @classmethod
-    def of(cls, selection: Selection, name: str) -> "Matters":
+    def of(cls, selection: Selection, name: str, *, single_rings: bool = False) -> "Matters":
         """Return what the parameters do to a result.
 
         Of a grid, these are medians at the values of each axis; of changes of one key at a time,
@@ -81,6 +81,8 @@ class Matters:
             The runs.
         name : str
             The result.
+        single_rings : bool
+            Whether rings are cases of their own, also where the result adds up over them.
 
         Raises
         ------
@@ -88,7 +90,7 @@ class Matters:
             There are too few runs, or too many without a result.
         """
         refuse_gathered(selection.store, name)
-        results = outcomes(selection.store, name, selection=selection)
+        results = outcomes(selection.store, name, selection=selection, single_rings=single_rings)
         if ONE_AT_A_TIME in results.axes:
             return cls._of_changes(results)
         if POINT in results.axes or not results.axes:
@@ -115,7 +117,10 @@ class Matters:
                 key = str(label).partition(" = ")[0]
                 values_of.setdefault(key, [middle] if base.size else []).append(float(value))
         ranked = sorted(
-            (Effect(key, min(values), max(values)) for key, values in values_of.items()),
+            (
+                Effect(key, min(values), max(values), results.unit)
+                for key, values in values_of.items()
+            ),
             key=lambda effect: effect.size,
             reverse=True,
         )

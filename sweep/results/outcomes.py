@@ -16,7 +16,7 @@ from ..common.states import State
 from ..store import layout
 from ..store.cases import cases
 from ..store.store import Store
-from .columns import coded, runs_of
+from .columns import adds_up, coded, runs_of
 from .notes import Notes
 from .selection import BOUNDS_OF_RINGS, Selection, rings_in_words
 
@@ -148,12 +148,17 @@ def _group_numbers(columns: Sequence[NDArray[Any]], size: int) -> NDArray[np.int
 
 
 def outcomes(
-    store: Store, target: str, *, log: bool = False, selection: Selection | None = None
+    store: Store,
+    target: str,
+    *,
+    log: bool = False,
+    selection: Selection | None = None,
+    single_rings: bool = False,
 ) -> Outcomes:
     """Return the target of every case.
 
-    Masses [M_Mars] are summed over an axis of rings, which needs every ring of a disk; other
-    targets are taken ring by ring.
+    What adds up, such as masses, is summed over an axis of rings, which needs every ring of a disk;
+    other targets are taken ring by ring.
 
     Parameters
     ----------
@@ -165,6 +170,8 @@ def outcomes(
         Whether to take log10 of it.
     selection : Selection, optional
         The runs that cases are taken of, or whole disks with such a run; by default all.
+    single_rings : bool
+        Whether to sum nothing.
 
     Returns
     -------
@@ -184,7 +191,7 @@ def outcomes(
         axes = []
         labels = {}
     rings = store.ring_axis
-    is_summed = rings is not None and unit == "M_Mars" and rings in axes
+    is_summed = rings is not None and adds_up(unit) and rings in axes and not single_rings
     if selection is not None:
         chosen = selection.whole_disks.runs if is_summed else selection.runs
         is_chosen = np.isin(runs, chosen)

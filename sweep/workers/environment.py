@@ -4,10 +4,5 @@ THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_
 #: By Dask's defaults, all free memory is returned at once, only to be requested again page by page
 #: by the next run.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**24)}
-#: Read when a worker starts or restarts. The seed is what Dask sets where there is none.
-ENVIRONMENT = {
-    **MALLOC,
-    **dict.fromkeys(THREADS, "1"),
-    "DASK_LOGGING__DISTRIBUTED": "critical",
-    "PYTHONHASHSEED": "6640",
-}
+#: Read when a worker starts or restarts.
+ENVIRONMENT = {**MALLOC, **dict.fromkeys(THREADS, "1"), "DASK_LOGGING__DISTRIBUTED": "critical"}

@@ -18,6 +18,9 @@ LOADED = f"{__package__}.loaded"
 #: Beginnings of the names of variables that count when modules are imported, or before.
 READ_EARLY = ("DASK_", "LD_", "MALLOC_", "MARSDISK_", "NUMBA_", "OMP_", "OPENBLAS_", "PYTHON")
 
+#: With the seed that Dask sets where there is none.
+ENVIRONMENT_OF_SERVER = {**ENVIRONMENT, "PYTHONHASHSEED": "6640"}
+
 _began_with: dict[str, str] = {}  # the environment of the server; empty before its start
 
 
@@ -58,8 +61,8 @@ def _early(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def _environment_of_workers() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update(ENVIRONMENT)
+    before = {name: os.environ.get(name) for name in ENVIRONMENT_OF_SERVER}
+    os.environ.update(ENVIRONMENT_OF_SERVER)
     try:
         yield
     finally:

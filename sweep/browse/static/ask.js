@@ -53,10 +53,13 @@ export async function ask(name, query = {}, study = 0) {
   if (!kept.has(path)) {
     if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value)
     kept.set(path, isSaved ? fromFile(path) : fromServer(path))
-    kept.get(path).catch(() => kept.delete(path))
   }
   const answer = await kept.get(path)
-  if (answer.error) throw new Refusal(answer.error)
+  if (answer.error) {
+    // it may be otherwise the next time
+    kept.delete(path)
+    throw new Refusal(answer.error)
+  }
   return answer
 }
 
@@ -66,9 +69,13 @@ async function fromFile(path) {
 }
 
 async function fromServer(path) {
-  const response = await fetch(`answers/${path}`)
-  if (!response.ok) return {error: `the server answered ${response.status} ${response.statusText}`}
-  return unpacked(await response.json())
+  try {
+    const response = await fetch(`answers/${path}`)
+    if (response.ok) return unpacked(await response.json())
+    return {error: `the server answered ${response.status} ${response.statusText}`}
+  } catch {
+    return {error: "the server does not answer"}
+  }
 }
 
 /** Ask how far the sweep has come; nothing of it is kept. */

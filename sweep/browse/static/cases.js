@@ -105,6 +105,22 @@ export class Cases {
     return value == null ? "" : String(Number(value.toPrecision(6)))
   }
 
+  /** Return the value of a parameter in a case as a file has it: a number, or words. */
+  written(name, i) {
+    const own = parameter(name)
+    return own.is_number ? this.numbers(name)[i] : this.words(name, i)
+  }
+
+  /** Return numbers of the result in the unit of the store, which stays as it is. */
+  stored(numbers) {
+    return numbers.map(value => value * this.answer.factor)
+  }
+
+  /** Return the parts of a brush that are about these cases. */
+  ranges(brush) {
+    return Object.entries(brush).filter(([name]) => this.has(name) || name == this.answer.name)
+  }
+
   /** Return a parameter with its value in a case, such as "T0 = 4000 K". */
   phrase(name, i) {
     const own = parameter(name)
@@ -137,13 +153,14 @@ export class Cases {
 
   /** Return which cases are within the brush and the group, or null where there is neither. */
   chosen(group) {
-    const ranges = Object.entries(view.brush).filter(
-      ([name]) => this.has(name) || name == this.answer.name,
-    )
+    const ranges = this.ranges(view.brush)
     if (!ranges.length && !group) return null
     const chosen = new Uint8Array(this.count).fill(1)
-    for (const [name, [low, high]] of ranges) {
-      const values = name == this.answer.name ? this.answer.value : this.numbers(name)
+    for (const [name, [first, last]] of ranges) {
+      const isResult = name == this.answer.name
+      const values = isResult ? this.answer.value : this.numbers(name)
+      const factor = isResult ? this.answer.factor : 1
+      const [low, high] = [first / factor, last / factor]
       for (let i = 0; i < this.count; i++)
         if (!(values[i] >= low && values[i] <= high)) chosen[i] = 0
     }
@@ -166,7 +183,7 @@ function typed(value) {
 /** Return the condition that a brush stands for, as the filter takes it. */
 export function condition(brush, cases) {
   const parts = []
-  for (const [name, [low, high]] of Object.entries(brush)) {
+  for (const [name, [low, high]] of cases.ranges(brush)) {
     const own = parameter(name)
     if (own?.values) {
       const places = placesOf(own)
@@ -178,9 +195,8 @@ export function condition(brush, cases) {
       }
       continue
     }
-    const factor = own ? 1 : cases.answer.name == name ? cases.answer.factor : 1
     parts.push(
-      `${typed(low * factor * (1 - 1e-9))} <= ${name} <= ${typed(high * factor * (1 + 1e-9))}`,
+      `${typed(low - 1e-9 * Math.abs(low))} <= ${name} <= ${typed(high + 1e-9 * Math.abs(high))}`,
     )
   }
   return parts.join(" and ")

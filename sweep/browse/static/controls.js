@@ -1,7 +1,7 @@
 // What a person chooses above the figures: result, axes, scales, filter, selection, and links.
 
 import {ask, isSaved} from "page/ask"
-import {condition, headOf} from "page/cases"
+import {condition, headOf, result} from "page/cases"
 import {button, element, fill, say, select, showProblem} from "page/dom"
 import {fixedControls} from "page/map"
 import {VALUE} from "page/map_input"
@@ -16,7 +16,8 @@ export function drawControls(study, place, state) {
     const filter = element("input", {
       type: "search",
       id: "filter",
-      value: view.where,
+      value: unfinished(place) ?? view.where,
+      "data-drawn": view.where,
       placeholder: "T0 > 3500 and status == 'done'",
       disabled: isSaved,
       spellcheck: "false",
@@ -104,7 +105,7 @@ export function drawControls(study, place, state) {
     const isOfSum = Boolean(cases?.answer.rings) && cases.answer.name in view.brush
     selection.append(
       element("span", {}, group ? `selected: ${state.groupWords}` : `selected by ${names}`),
-      ...(isSaved || group || isOfSum
+      ...(isSaved || group || isOfSum || view.tab == "compare"
         ? []
         : [
             button("keep", () => keep(condition(view.brush, cases)), {
@@ -120,7 +121,16 @@ export function drawControls(study, place, state) {
   if (view.where && view.tab != "trust")
     selection.append(button("restore all", () => choose({where: ""}), {title: "remove the filter"}))
   parts.push(selection, element("span", {class: "copies"}, ...copies()))
+  const isWriting = document.activeElement?.id == "filter"
   fill(place, ...parts)
+  if (isWriting) document.getElementById("filter")?.focus()
+}
+
+/** Return the condition that a person is writing while the page is drawn anew, or nothing. */
+function unfinished(place) {
+  const filter = place.querySelector("#filter")
+  const isWriting = filter && filter == document.activeElement
+  return isWriting && filter.value.trim() != filter.dataset.drawn ? filter.value : null
 }
 
 function keep(words) {
@@ -132,7 +142,9 @@ function copies() {
     element("span", {class: "faint"}, "copy"),
     button("link", () => copy(location.href, "link"), {title: "a link to what is seen now"}),
   ]
-  if (isSaved) return whole
+  // what a command could not draw alike has none
+  const isSimple = view.rings != "single" && !result(view.x) && !result(view.y)
+  if (isSaved || !isSimple) return whole
   const query = () => ({
     name: view.name,
     x: view.x,
@@ -142,9 +154,18 @@ function copies() {
   })
   return [
     ...whole,
-    button("sweep plot", async () => copy((await ask("commands", query())).plot, "command")),
-    button("Python", async () => copy((await ask("commands", query())).python, "Python")),
+    button("sweep plot", () => copyCommand("plot", query())),
+    button("Python", () => copyCommand("python", query())),
   ]
+}
+
+async function copyCommand(kind, query) {
+  try {
+    const commands = await ask("commands", query)
+    await copy(commands[kind], kind == "plot" ? "command" : "Python")
+  } catch (error) {
+    showProblem(error.message)
+  }
 }
 
 async function copy(words, kind) {

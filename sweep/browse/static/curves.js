@@ -1,13 +1,14 @@
 // Curves over time of the chosen runs or disks, of what is under the pointer, and bands of many.
 
 import {ask, Refusal} from "page/ask"
-import {DASHES, Figure, plain, theme} from "page/figure"
-import {logTicks, number} from "page/numbers"
+import {Figure, plain, theme} from "page/figure"
+import {drawn, logTicks, number} from "page/numbers"
 import {range} from "page/grids"
 import {view} from "page/view"
 
 const SHOWN = ["M_out_dot", "M_loss_cum", "tau_los"]
 const MIN_OF_BAND = 20
+const MAX_OF_BAND = 200
 
 /** The curves. */
 export class Curves {
@@ -39,7 +40,8 @@ export class Curves {
     let band = null
     if (many && many.length >= MIN_OF_BAND) {
       try {
-        band = await ask("curves", {...query, runs: many.join(","), band: 1})
+        const some = drawn(many.length, MAX_OF_BAND).map(i => many[i])
+        band = await ask("curves", {...query, runs: some.join(","), of: many.length, band: 1})
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         problems.push(error.message)
@@ -47,7 +49,10 @@ export class Curves {
     }
     for (const line of lines) {
       try {
-        const answer = await ask("curves", {...query, runs: String(line.run)}, line.study ?? 0)
+        // the second of two studies may have a unit of time of its own
+        const own = line.study ? {time: this.study.time_unit} : {}
+        const question = {...query, ...own, runs: String(line.run)}
+        const answer = await ask("curves", question, line.study ?? 0)
         for (const problem of answer.problems) problems.push(`run ${problem.run}: ${problem.words}`)
         for (const curve of answer.curves) parts.push({line, curve, answer})
       } catch (error) {
@@ -98,14 +103,8 @@ export class Curves {
       })
       const top = 1 - k * height - 0.035
       const heads = answers.map(answer => answer.heads[name])
-      // answers that were given one by one may have units of their own
       const head = heads[0] ?? name
-      const unitOf = answer => unit(answer.heads[name])
-      const scale = answer =>
-        unitOf(answer) == unit(head) ? 1 : sizeOf(unitOf(answer)) / sizeOf(unit(head))
-      const values = parts.map(part =>
-        Float64Array.from(part.curve.values[name], each => each * scale(part.answer)),
-      )
+      const values = parts.map(part => part.curve.values[name])
       // what has no place along time needs none upwards
       const seen = values.flatMap((each, i) =>
         Array.from(each).filter((_, n) => Number.isFinite(t(parts[i].curve.t[n]))),
@@ -120,7 +119,7 @@ export class Curves {
         range(positive)[1] > 10 * range(positive)[0]
       const y = value => (isLog ? (value > 0 ? Math.log10(value) : null) : value)
       const axes = {xaxis: "x", yaxis: `y${suffix}`}
-      if (band) traces.push(...bandTraces(band, name, t, y, axes, scale(band), k == 0))
+      if (band) traces.push(...bandTraces(band, name, t, y, axes, k == 0))
       parts.forEach(({line, curve}, i) => {
         traces.push({
           type: "scatter",
@@ -179,19 +178,9 @@ export class Curves {
   }
 }
 
-function unit(head) {
-  return /\[(.*)\]$/.exec(head)?.[1] ?? "1"
-}
-
-/** Return the power of ten that a unit begins with. */
-function sizeOf(words) {
-  return Number(/^1e[-+]?\d+/.exec(words)?.[0] ?? 1)
-}
-
-function bandTraces(band, name, t, y, axes, scale, isFirst) {
+function bandTraces(band, name, t, y, axes, isFirst) {
   const count = band.t.length
-  const row = k =>
-    Array.from({length: count}, (_, i) => y(band.quantiles[name][k * count + i] * scale))
+  const row = k => Array.from({length: count}, (_, i) => y(band.quantiles[name][k * count + i]))
   const x = Array.from(band.t, t)
   const {ink} = theme()
   const edge = (k, filled, label) => ({
@@ -225,17 +214,19 @@ function bandTraces(band, name, t, y, axes, scale, isFirst) {
 }
 
 function table(names, parts) {
-  const columns = {run: [], t: []}
-  for (const {line, curve, answer} of parts) {
+  const columns = {"curve of": [], run: [], t: []}
+  for (const name of names) columns[name] = []
+  for (const {line, curve} of parts) {
     curve.t.forEach((time, i) => {
+      columns["curve of"].push(line.words)
       columns.run.push(line.run)
       columns.t.push(time)
-      for (const name of names) (columns[answer.heads[name]] ??= []).push(curve.values[name][i])
+      for (const name of names) columns[name].push(curve.values[name][i])
     })
   }
-  columns[parts[0]?.answer.time ?? "t"] = columns.t
-  if (parts.length) delete columns.t
-  return columns
+  const {time, heads} = parts[0]?.answer ?? {time: "t", heads: {}}
+  const headOf = {t: time, ...heads}
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, values]) => [headOf[name] ?? name, values]),
+  )
 }
-
-export {DASHES}

@@ -2,8 +2,8 @@
 
 import {ask, Refusal} from "page/ask"
 import {button, element, fill, select} from "page/dom"
-import {Figure, lineColour, plain} from "page/figure"
-import {Curves, DASHES} from "page/curves"
+import {DASHES, Figure, lineColour, plain} from "page/figure"
+import {Curves} from "page/curves"
 import {logTicks, number} from "page/numbers"
 import {range} from "page/grids"
 import {choose, view} from "page/view"
@@ -14,6 +14,7 @@ const PARTS = {curves: "Curves", sizes: "Sizes", numbers: "Numbers"}
 export class Details {
   constructor(study, caption) {
     this.study = study
+    this.turn = 0
     this.tabs = element("div", {class: "tabs", role: "tablist", "aria-label": "details"})
     this.legend = element("p", {class: "chips"})
     this.curves = new Curves(study, caption)
@@ -70,8 +71,10 @@ export class Details {
       this.legend.textContent =
         "Nothing is chosen: click a cell, a point, or a row; with Shift, more are added."
     if (view.part == "curves") await this.curves.draw(lines, this.many)
-    else if (view.part == "sizes") await this.drawSizes(lines.filter(line => !line.isHovered))
-    else await this.drawNumbers()
+    else if (view.part == "sizes") {
+      const own = lines.filter(line => !line.isHovered)
+      await this.drawSizes(own, Boolean(cases.answer.rings))
+    } else await this.drawNumbers()
   }
 
   /** Return the lines of the chosen runs, named by the parameters in which they differ. */
@@ -120,17 +123,21 @@ export class Details {
     return lines
   }
 
-  async drawSizes(lines) {
+  async drawSizes(lines, areDisks) {
+    const turn = ++this.turn
     const answers = []
     const problems = []
     for (const line of lines) {
       try {
-        answers.push([line, await ask("sizes", {runs: String(line.run)})])
+        answers.push([line, await ask("sizes", {runs: String(line.run)}, line.study ?? 0)])
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         problems.push(error.message)
       }
     }
+    if (turn != this.turn) return
+    // masses need the configuration, which not every record gives
+    const per = answers.every(([, answer]) => view.per in answer.densities) ? view.per : "number"
     const last = Math.max(0, ...answers.map(([, answer]) => answer.t.length - 1))
     const snapshot = Math.min(Number(view.snapshot), last)
     const slider = element("input", {
@@ -152,8 +159,8 @@ export class Details {
           ["mass", "mass"],
           ["number", "number"],
         ],
-        view.per,
-        per => choose({per}),
+        per,
+        chosen => choose({per: chosen}),
       ),
       element(
         "label",
@@ -167,7 +174,7 @@ export class Details {
     const all = []
     let across = []
     for (const [line, answer] of answers) {
-      const densities = answer.densities[view.per] ?? answer.densities.number
+      const densities = answer.densities[per]
       const bins = answer.s.length
       const k = Math.min(snapshot, answer.t.length - 1)
       all.push(...densities)
@@ -210,29 +217,30 @@ export class Details {
       },
       yaxis: {
         range: [low - 0.2, high + 0.2],
-        title: {text: plain(answer?.heads[view.per] ?? "")},
+        title: {text: plain(answer?.heads[per] ?? "")},
         ...logTicks(low, high, 7),
       },
     }
+    const title = areDisks ? "Size distribution of the first ring" : "Size distribution"
     await this.sizes.draw(traces, layout, {
-      title: "Size distribution",
+      title,
       remark: [...problems, "Dotted: the blow-out size."].join("; "),
-      columns: () => this.sizesTable(answers),
+      columns: () => this.sizesTable(answers, per),
     })
   }
 
-  sizesTable(answers) {
+  sizesTable(answers, per) {
     const columns = {run: [], snapshot: [], t: []}
     for (const [line, answer] of answers) {
       const bins = answer.s.length
-      const densities = answer.densities[view.per] ?? answer.densities.number
+      const densities = answer.densities[per]
       for (let k = 0; k < answer.t.length; k++) {
         for (let i = 0; i < bins; i++) {
           columns.run.push(line.run)
           columns.snapshot.push(k + 1)
           columns.t.push(answer.t[k])
           ;(columns[answer.radius] ??= []).push(answer.s[i])
-          ;(columns[answer.heads[view.per]] ??= []).push(densities[k * bins + i])
+          ;(columns[answer.heads[per]] ??= []).push(densities[k * bins + i])
         }
       }
     }
@@ -244,8 +252,10 @@ export class Details {
       this.numbers.textContent = ""
       return
     }
+    const turn = ++this.turn
     try {
       const {html} = await ask("about", {runs: view.runs.join(",")})
+      if (turn != this.turn) return
       // the server's templates escape every text of the store
       this.numbers.innerHTML = html
     } catch (error) {

@@ -34,7 +34,8 @@ export class Effects {
     if (!this.answer) this.remark.textContent = "comparing …"
     let answer
     try {
-      answer = await ask("matters", {name: view.name, where: view.where})
+      const rings = view.rings == "single" ? "single" : ""
+      answer = await ask("matters", {name: view.name, where: view.where, rings})
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       if (turn != this.turn) return
@@ -76,7 +77,7 @@ export class Effects {
 
   row(bar, at, isEffect) {
     const own = this.named(bar.name)
-    const begin = isEffect ? (at(bar.low) ?? 0) : 0
+    const begin = at(isEffect ? bar.low : 0) ?? 0
     const end = isEffect ? (at(bar.high) ?? 0) : (at(bar.middle) ?? 0)
     const track = element("span", {class: "track", "aria-hidden": "true"})
     track.append(

@@ -119,7 +119,8 @@ export class Figure {
     this.place = element("div", {class: "plot", role: "img", "aria-label": name})
     const tools = element("div", {class: "tools"})
     for (const kind of ["PNG", "SVG", "CSV"]) {
-      tools.append(button(kind, () => this.save(kind), {title: `save ${name} as ${kind}`}))
+      const press = () => this.save(kind).catch(error => showProblem(error.message))
+      tools.append(button(kind, press, {title: `save ${name} as ${kind}`}))
     }
     this.remark = element("p", {class: "faint"})
     this.box = element(

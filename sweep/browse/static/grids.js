@@ -41,12 +41,13 @@ function endsOf(own, first, last) {
 }
 
 /** Return the cells of a grid of intervals, for samples. */
-export function binnedGrid(cases, panel) {
+export function binnedGrid(cases, panel, all) {
   const edges = name => {
     const values = cases.numbers(name)
     const isLog = parameter(name).is_log
     const at = value => (isLog ? Math.log10(value) : value)
-    const [low, high] = range(panel.indices.map(index => at(values[index])))
+    // all panels have the same intervals; a zero has no place on a logarithmic axis
+    const [low, high] = range(all.map(index => at(values[index])).filter(Number.isFinite))
     const bin = value =>
       Math.min(BINS - 1, Math.max(0, Math.floor(((at(value) - low) / (high - low || 1)) * BINS)))
     const edge = k =>

@@ -16,7 +16,7 @@ export class Histogram {
 
   async draw(cases, chosen, isLog) {
     this.isLog = isLog
-    this.name = cases.answer.name
+    this.cases = cases
     const places = []
     const inside = []
     const values = []
@@ -101,8 +101,8 @@ export class Histogram {
     const span = event?.range?.x
     if (!span) return
     const [low, high] = [Math.min(...span), Math.max(...span)]
-    choose({
-      brush: {...view.brush, [this.name]: this.isLog ? [10 ** low, 10 ** high] : [low, high]},
-    })
+    const {cases} = this
+    const ends = this.isLog ? [10 ** low, 10 ** high] : [low, high]
+    choose({brush: {...view.brush, [cases.answer.name]: cases.stored(ends)}})
   }
 }

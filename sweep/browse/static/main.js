@@ -19,6 +19,7 @@ const areTwo = document.body.dataset.studies == "2"
 if (areTwo) TABS.compare = "Compare"
 const MAX_CHOSEN = 7
 const MAX_RUNS_AHEAD = 200_000
+const OF_DETAILS = ["runs", "part", "snapshot", "per"]
 const OPEN_MILLISECONDS = 1000
 const FINISHED_MILLISECONDS = 5000
 const HOVER_MILLISECONDS = 80
@@ -156,6 +157,7 @@ function drawViews() {
       }),
     ),
   )
+  if (!(view.tab in TABS)) adopt({tab: "overview"})
   for (const name of Object.keys(TABS)) document.getElementById(name).hidden = view.tab != name
   // the details stand beside whatever is looked at
   const home = view.tab == "overview" ? parts.overview : view.tab == "trust" ? null : parts.side
@@ -200,11 +202,17 @@ async function draw() {
   const cases = isOfBoth
     ? await Cases.ofBoth(view.name, view.where)
     : await Cases.of(view.name, view.where)
-  await (isOfBoth ? parts.ratio : parts.map).read(view.where)
+  const more = isOfBoth ? new Map() : await parts.map.read(view.where)
   if (own != turn) return
   showProblem("")
   state.cases = cases
   state.map = isOfBoth ? parts.ratio : parts.map
+  state.map.more = more
+  if (cases.answer != state.answer) {
+    state.answer = cases.answer
+    state.map.cursor = null
+    hovered = null
+  }
   state.map.cases = cases
   state.group = groupOf()
   state.chosen = cases.chosen(state.group?.cases)
@@ -238,8 +246,8 @@ function selectedRuns(cases) {
 }
 
 function groupOf() {
-  const index = Number(view.group)
-  if (view.group === "" || !head.groups[index]) return null
+  const index = head.keys.indexOf(view.group)
+  if (index < 0) return null
   state.groupWords = head.words[index]
   return {runs: new Set(head.groups[index]), cases: new Set(head.first_runs[index])}
 }
@@ -256,34 +264,51 @@ function tell(error) {
 async function redraw() {
   document.body.dataset.busy = "yes"
   const own = turn + 1
-  await draw().catch(tell)
+  await draw().catch(error => own == turn && tell(error))
   if (own == turn) document.body.dataset.busy = ""
+}
+
+/** Draw the details alone, and mark the chosen runs on the map. */
+async function redrawDetails() {
+  document.body.dataset.busy = "yes"
+  const own = turn
+  state.map.mark()
+  await parts.details.draw(state.cases, hovered).catch(tell)
+  if (own == turn) document.body.dataset.busy = ""
+  if (view.runs.length) say(`run ${view.runs.join(", ")} chosen`)
 }
 
 /** Show how far the sweep has come; if it has changed, draw it anew. */
 async function follow() {
   try {
-    const answer = await askHead()
-    if (answer.error) throw new Refusal(answer.error)
-    if (isLost) showProblem("")
-    isLost = false
-    const isNew = head && answer.version != head.version
-    if (!head || answer.html != head.html) showHead(answer)
-    drawPace(answer)
-    head = answer
-    if (isNew) {
-      forget()
-      study = await ask("study")
-      setStudy(study)
-      await redraw()
-    }
+    await take(await askHead())
   } catch (error) {
-    if (!(error instanceof TypeError || error instanceof Refusal)) throw error
+    tell(error)
+  } finally {
+    const isSlow = !head.is_open && !isLost
+    setTimeout(follow, isSlow ? FINISHED_MILLISECONDS : OPEN_MILLISECONDS)
+  }
+}
+
+/** Take what the server says of the state of the sweep. */
+async function take(answer) {
+  if (answer.error) {
     isLost = true
     showProblem("the server does not answer; this page goes on as soon as it does")
+    return
   }
-  if (!isSaved)
-    setTimeout(follow, head?.is_open || isLost ? OPEN_MILLISECONDS : FINISHED_MILLISECONDS)
+  if (isLost) showProblem("")
+  isLost = false
+  if (answer.html != head.html) showHead(answer)
+  drawPace(answer)
+  if (answer.version != head.version) {
+    forget()
+    // the figures keep the same object
+    Object.assign(study, await ask("study"))
+  }
+  const isNew = answer.version != head.version
+  head = answer
+  if (isNew) await redraw()
 }
 
 /** Draw how many runs were done at which time since the page was opened. */
@@ -371,24 +396,10 @@ async function start() {
   if (head.error) throw new Refusal(head.error)
   showHead(head)
   onChange(changed => {
-    if (
-      changed.size == 1 &&
-      (changed.has("runs") || changed.has("part")) &&
-      view.tab == "overview" &&
-      state.cases
-    ) {
-      state.map.mark()
-      document.body.dataset.busy = "yes"
-      parts.details
-        .draw(state.cases, hovered)
-        .catch(tell)
-        .then(() => {
-          document.body.dataset.busy = ""
-        })
-      say(`run ${view.runs.join(", ")} chosen`)
-      return
-    }
-    redraw()
+    const isOfDetails = [...changed].every(key => OF_DETAILS.includes(key))
+    if (isOfDetails && state.cases && document.body.dataset.busy != "yes" && view.tab == "overview")
+      redrawDetails()
+    else redraw()
   })
   await redraw()
   document.body.dataset.ready = "yes"

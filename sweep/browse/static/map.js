@@ -1,5 +1,6 @@
 // The map: a result over two parameters, as cells of a grid, medians of cells, or points.
 
+import {Refusal} from "page/ask"
 import {Cases, DONE, EARLY, FAILED, headOf, parameter, result, unitOf, ZERO} from "page/cases"
 import {element} from "page/dom"
 import {Figure, inkOn, lineColour, plain, theme, viridis} from "page/figure"
@@ -37,6 +38,8 @@ export class Map2d {
     const form = this.form(cases)
     this.isPoints = form == "points"
     this.grids = []
+    this.spots = []
+    this.leftOut = 0
     const traces = []
     const layout = {
       margin: {l: 50, r: 8, t: 8, b: 44},
@@ -208,7 +211,9 @@ export class Map2d {
   /** Draw a panel as cells. */
   cells(panel, shades, chosen, suffix) {
     const {cases} = this
-    const grid = this.form(cases) == "medians" ? binnedGrid(cases, panel) : codedGrid(cases, panel)
+    const all = this.panels.flatMap(each => each.indices)
+    const isBinned = this.form(cases) == "medians"
+    const grid = isBinned ? binnedGrid(cases, panel, all) : codedGrid(cases, panel)
     this.grids.push(grid)
     const {nx, ny} = grid
     const matrix = filled => Array.from({length: ny}, () => new Array(nx).fill(filled))
@@ -382,7 +387,7 @@ export class Map2d {
       (view.y == VALUE || Number.isFinite(upwards.at(index)))
     const included = panel.indices.filter(isShown)
     const order = Array.from(drawn(included.length, MAX_POINTS), i => included[i])
-    this.leftOut = included.length - order.length
+    this.leftOut += included.length - order.length
     const axes = {xaxis: `x${suffix}`, yaxis: `y${suffix}`}
     const inside = []
     const outside = []
@@ -435,7 +440,7 @@ export class Map2d {
         ),
       )
     }
-    this.spots = {across, height, order}
+    this.spots.push({across, height, order, indices: new Set(panel.indices)})
     return {traces, x: across.axis, y: upwards.axis, across: across.head, upwards: upwards.head}
   }
 
@@ -510,25 +515,10 @@ export class Map2d {
     }
     const around = (index, colour, dash) => {
       if (index < 0) return
-      if (this.isPoints) {
-        const x = this.spots.across.at(index)
-        const y = this.spots.height(index)
-        shapes.push({
-          type: "circle",
-          xref: "x",
-          yref: "y",
-          xsizemode: "pixel",
-          ysizemode: "pixel",
-          xanchor: x,
-          yanchor: y,
-          x0: -8,
-          x1: 8,
-          y0: -8,
-          y1: 8,
-          line: {color: colour, width: 3, dash},
-        })
-        return
-      }
+      this.spots.forEach(({across, height, indices}, k) => {
+        if (indices.has(index))
+          shapes.push(circle(across.at(index), height(index), k, {color: colour, width: 3, dash}))
+      })
       this.grids.forEach((grid, k) => {
         const place = grid.cells.findIndex(cell => cell?.includes(index))
         if (place < 0) return
@@ -561,19 +551,21 @@ export class Map2d {
     ]
     if (form == "points" && this.leftOut)
       sentences.push(`${this.leftOut} more are not drawn: a random sample is.`)
-    if (form == "medians") sentences.push("Cells have medians.")
-    if (chosen)
-      sentences.push(
-        `${counted(
-          chosen.reduce((sum, each) => sum + each, 0),
-          "case",
-        )} selected; the rest is grey.`,
-      )
+    const areMedians = this.grids.some(grid => grid.cells.some(cell => cell?.length > 1))
+    if (areMedians) sentences.push("Cells have medians.")
+    if (chosen) {
+      const inside = this.panels.flatMap(panel => panel.indices).filter(index => chosen[index])
+      const shown = inside.filter(index => cases.isIncluded(index)).length
+      sentences.push(`${counted(shown, noun)} selected; the rest is grey.`)
+    }
     sentences.push(...cases.answer.remarks.map(line => `${line.replace(/\.$/, "")}.`))
     const fixed = this.fixed(cases).map(
       ([name, code]) => `${name} = ${parameter(name).labels[code]}${unitOf(name)}`,
     )
-    const title = [cases.answer.head, ...fixed].join(", ")
+    const title = [
+      areMedians ? `medians of ${cases.answer.head}` : cases.answer.head,
+      ...fixed,
+    ].join(", ")
     const words = `map of ${title} over ${view.x} and ${view.y}; ${sentences[0]} Arrow keys go from cell to cell, Enter chooses.`
     return {title, remark: sentences.join(" "), words, columns: () => this.table(cases)}
   }
@@ -584,7 +576,7 @@ export class Map2d {
     const columns = {}
     for (const own of this.study.parameters) {
       if (cases.has(own.name))
-        columns[own.head] = indices.map(index => cases.words(own.name, index))
+        columns[own.head] = indices.map(index => cases.written(own.name, index))
     }
     columns[cases.answer.head] = indices.map(index => this.values[index])
     columns.state = indices.map(
@@ -603,11 +595,28 @@ export class Map2d {
 
   /** Read the results that are axes themselves. */
   async read(where) {
-    this.more = new Map()
+    const more = new Map()
+    const own = await Cases.of(view.name, where)
     for (const name of [view.x, view.y]) {
-      if (result(name) && name != view.name) this.more.set(name, await Cases.of(name, where))
+      if (!result(name) || name == view.name) continue
+      const others = await Cases.of(name, where)
+      if (others.answer.rings != own.answer.rings)
+        throw new Refusal(
+          `${name} is of ${others.answer.rings || "single rings"}, ${view.name} of` +
+            ` ${own.answer.rings || "single rings"}: let cases be single rings`,
+        )
+      more.set(name, others)
     }
+    return more
   }
+}
+
+/** Return a circle around a point of a panel. */
+function circle(x, y, k, line) {
+  const suffix = k ? String(k + 1) : ""
+  const size = {xsizemode: "pixel", ysizemode: "pixel", x0: -8, x1: 8, y0: -8, y1: 8}
+  const place = {xref: `x${suffix}`, yref: `y${suffix}`, xanchor: x, yanchor: y}
+  return {type: "circle", ...size, ...place, line}
 }
 
 /** Let the marks of one state have one entry in the legend, with their number in all panels. */

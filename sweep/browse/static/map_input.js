@@ -67,10 +67,11 @@ export class MapInput {
         return grid.cells[Math.round(upwards.p2l(y)) * grid.nx + Math.round(across.p2l(x))] ?? null
       }
       let [best, least] = [null, MAX_POINT_PIXELS]
-      for (const index of this.map.spots.order) {
+      const spots = this.map.spots[k]
+      for (const index of spots.order) {
         const distance = Math.hypot(
-          across.l2p(this.map.spots.across.at(index)) - x,
-          upwards.l2p(this.map.spots.height(index)) - y,
+          across.l2p(spots.across.at(index)) - x,
+          upwards.l2p(spots.height(index)) - y,
         )
         if (distance < least) [best, least] = [index, distance]
       }
@@ -96,8 +97,9 @@ export class MapInput {
       if (map.isPoints) {
         const isLog = own == map.cases.answer.name ? map.isLog : map.column(own).isLog
         brush[own] = isLog ? [10 ** low, 10 ** high] : [low, high]
+        if (own == map.cases.answer.name) brush[own] = map.cases.stored(brush[own])
       } else {
-        const ends = map.grids[0][`${way}Ends`]
+        const ends = map.grids[Number(suffix || "1") - 1][`${way}Ends`]
         brush[own] = ends(Math.ceil(low - 0.5), Math.floor(high + 0.5))
       }
     }
@@ -134,10 +136,9 @@ export class MapInput {
   }
 
   nextPoint(from, [di, dj]) {
-    const order = [...this.map.spots.order].sort((a, b) =>
-      di
-        ? this.map.spots.across.at(a) - this.map.spots.across.at(b)
-        : this.map.spots.height(a) - this.map.spots.height(b),
+    const spots = this.map.spots.find(each => each.indices.has(from)) ?? this.map.spots[0]
+    const order = [...spots.order].sort((a, b) =>
+      di ? spots.across.at(a) - spots.across.at(b) : spots.height(a) - spots.height(b),
     )
     const place = Math.max(0, order.indexOf(from))
     return order[Math.min(order.length - 1, Math.max(0, place + (di || dj)))]

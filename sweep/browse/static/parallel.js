@@ -213,7 +213,8 @@ export class Parallel {
   brushed(axis) {
     const brush = view.brush[axis.name]
     if (!brush) return null
-    const [low, high] = brush.map(value => clamp(axis.at(value), 0, 1))
+    const factor = axis.name == this.cases.answer.name ? this.cases.answer.factor : 1
+    const [low, high] = brush.map(value => clamp(axis.at(value / factor), 0, 1))
     return [this.y(high) - 3, this.y(low) + 3]
   }
 
@@ -271,7 +272,11 @@ export class Parallel {
   brush(axis, ends) {
     const brush = {...view.brush}
     if (!ends || ends[1] - ends[0] < MIN_BRUSH) delete brush[axis.name]
-    else brush[axis.name] = [ends[1], ends[0]].map(y => axis.back(this.heightAt(y)))
+    else {
+      const values = [ends[1], ends[0]].map(y => axis.back(this.heightAt(y)))
+      const isResult = axis.name == this.cases.answer.name
+      brush[axis.name] = isResult ? this.cases.stored(values) : values
+    }
     choose({brush})
     this.paint()
   }
@@ -307,7 +312,7 @@ export class Parallel {
     for (const name of this.order) {
       const own = parameter(name)
       columns[this.axes.get(name).head] = this.lines.map(i =>
-        own ? this.cases.words(name, i) : this.cases.answer.value[i],
+        own ? this.cases.written(name, i) : this.cases.answer.value[i],
       )
     }
     columns.run = this.lines.map(i => this.cases.answer.run[i])

@@ -47,14 +47,18 @@ export class Runs {
       ),
       this.note,
     )
-    for (const name of study.all_columns) {
+  }
+
+  /** Return a box to tick for each column; some come as the sweep goes on. */
+  ticks() {
+    return this.study.all_columns.map(name => {
       const tick = element("input", {
         type: "checkbox",
+        checked: this.names.includes(name),
         change: () => this.ticked(name, tick.checked),
       })
-      this.columns.append(element("label", {}, tick, name))
-      tick.dataset.name = name
-    }
+      return element("label", {}, tick, name)
+    })
   }
 
   get names() {
@@ -78,8 +82,7 @@ export class Runs {
    */
   async draw(group, selected, areDisks) {
     const names = this.names
-    for (const tick of this.columns.querySelectorAll("input"))
-      tick.checked = names.includes(tick.dataset.name)
+    fill(this.columns, ...this.ticks())
     const answer = await this.ask()
     this.answer = answer
     let order = Array.from(answer.run, (_, i) => i)

@@ -175,6 +175,31 @@ def test_curves_of_a_disk_are_the_sums_of_its_rings(disks: Path) -> None:
     assert values.tolist() == dataset.tau_los.values[0].tolist()
 
 
+def test_curves_of_short_and_of_long_runs_are_along_the_same_time(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, axes={"numerics.t_end_years": [1e-3, 0.1]}, set={})
+    run_here(file, tmp_path / "s.zarr")
+    moment = moment_of(tmp_path / "s.zarr")
+    answers = [asked(moment, "curves", runs=run, names="M_loss_cum") for run in "01"]
+    assert {each["time"] for each in answers} == {"time [yr]"}
+    ends = [float(np.nanmax(unpacked(each["curves"][0]["t"]))) for each in answers]
+    assert ends == pytest.approx([1e-3, 0.1], rel=1e-6)
+    in_days = asked(moment, "curves", runs="1", names="M_loss_cum", time="d")
+    assert float(np.nanmax(unpacked(in_days["curves"][0]["t"]))) == pytest.approx(36.525)
+    assert {asked(moment, "sizes", runs=run)["radius"] for run in "01"} == {"grain radius s [µm]"}
+
+
+def test_what_matters_goes_by_disks_or_by_rings_as_the_map_does(disks: Path) -> None:
+    moment = moment_of(disks)
+    of_disks = asked(moment, "matters", name="M_loss")
+    of_rings = asked(moment, "matters", name="M_loss", rings="single")
+    assert "ring" not in [bar["name"] for bar in of_disks["bars"]]
+    assert "ring" in [bar["name"] for bar in of_rings["bars"]]
+    for name in moment.results:
+        of_map = asked(moment, "cases", name=name)["rings"]
+        bars = [bar["name"] for bar in asked(moment, "matters", name=name)["bars"]]
+        assert ("ring" in bars) == (not of_map), name
+
+
 def test_bands_need_curves_enough(disks: Path) -> None:
     content = answer(moment_of(disks), "curves", {"runs": "0,1", "band": "1"})
     assert "bands need 20" in content["error"]
@@ -279,6 +304,21 @@ def test_a_saved_page_holds_what_its_scripts_ask_for(disks: Path) -> None:
     assert "src=" not in page.partition("<body")[0].replace('src="data:', "")
     assert not re.search(r"https?://[^ ]*\.js[\"']", page.partition('id="answers">')[2][:1000])
     assert any("more result" in line for line in remarks)
+
+
+def test_ratios_are_of_the_same_cases_or_of_none(tmp_path: Path, disks: Path) -> None:
+    others = {"dynamics.e0": [0.1, 0.2]}
+    for name, axes in (("more", {**T0_AND_TAU0, **others}), ("rings", {**T0_AND_TAU0, **RINGS})):
+        run_here(sweep_file(tmp_path, axes=axes), tmp_path / f"{name}.zarr")
+    a, more, rings = (moment_of(store) for store in (disks, *tmp_path.glob("*.zarr")))
+    if "e0" not in more.parameters:
+        more, rings = rings, more
+    single = {"name": "M_loss", "rings": "single"}
+    assert "sums are over" in answer(a, "ratio", {"name": "M_loss"}, more)["error"]
+    assert "it also varies e0" in answer(a, "ratio", single, more)["error"]
+    narrowed = answer(a, "ratio", {"name": "M_loss", "where": "ring < 2"}, rings)
+    assert unpacked(narrowed["value"]) == pytest.approx(1.0, rel=1e-15)
+    assert narrowed["name"] == "ratio of M_loss"
 
 
 def test_two_studies_are_compared_case_by_case(tmp_path: Path, disks: Path) -> None:

@@ -62,7 +62,7 @@ def test_what_was_loaded_under_another_environment_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, str | None], method: str
 ) -> None:
     monkeypatch.setenv("BEFORE", "1")
-    monkeypatch.setattr(forked, "_began_with", dict(os.environ) | forked.ENVIRONMENT)
+    monkeypatch.setattr(forked, "_began_with", dict(os.environ) | forked.ENVIRONMENT_OF_SERVER)
     for name, value in changes.items():
         if value is None:
             monkeypatch.delenv(name)
