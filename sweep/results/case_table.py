@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..common.states import State
 from ..common.text import counted
 from .cells import labelled_cases, states_of_runs, worst_states
-from .columns import adds_up, coded, runs_of
+from .columns import adds_up, coded, numbered, runs_of
 from .notes import Notes
 from .selection import BOUNDS_OF_RINGS, Selection, rings_in_words
 
@@ -171,12 +171,8 @@ class CaseTable:
 
     def disks(self, axes: Sequence[str], ring_axis: str) -> NDArray[np.int64]:
         """Return the number of each ring's disk: (cases,), the same where all other axes agree."""
-        disk = np.zeros(self.run.size, np.int64)
-        for axis in axes:
-            if axis != ring_axis:
-                labels, codes = coded(self.parameters[axis])
-                disk = np.unique(disk * len(labels) + codes, return_inverse=True)[1].reshape(-1)
-        return disk
+        others = [self.parameters[axis] for axis in axes if axis != ring_axis]
+        return numbered(others, self.run.size)
 
     @property
     def words(self) -> str:

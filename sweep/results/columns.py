@@ -1,6 +1,6 @@
 """Columns of a store, one value per run, with their labels and units."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -262,6 +262,32 @@ def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
         distinct.append("null")
     index = {word: i for i, word in enumerate(distinct)}
     return distinct, np.fromiter((index[word] for word in words), np.int64, count=len(words))
+
+
+def numbered(columns: Iterable[NDArray[Any]], size: int) -> NDArray[np.int64]:
+    """Return a number for each combination of values, counted in the order of occurrence.
+
+    Parameters
+    ----------
+    columns : iterable of (size,) array
+        The values; without any, all rows are alike.
+    size : int
+        Number of rows.
+
+    Returns
+    -------
+    (size,) array of int
+        From 0, without gaps.
+    """
+    number = np.zeros(size, np.int64)
+    for column in columns:
+        labels, codes = coded(column)
+        # without gaps, numbers stay small, however many columns there are
+        number = np.unique(number * len(labels) + codes, return_inverse=True)[1].reshape(-1)
+    first = np.unique(number, return_index=True)[1]
+    order = np.empty(first.size, np.int64)
+    order[np.argsort(first)] = np.arange(first.size)
+    return order[number]
 
 
 def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """How much each axis of a product changes a result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..common.text import two_digits
 from ..store.store import Store
-from .columns import coded
+from .columns import coded, numbered
 from .outcomes import GOOD, Outcomes, outcomes, targets
 
 
@@ -113,7 +113,7 @@ def _effect(axis: str, codes: Mapping[str, NDArray[np.int64]], results: Outcomes
     own = codes[axis][is_good]
     count = int(codes[axis].max()) + 1 if codes[axis].size else 0
     # cases that differ in this axis alone have one number
-    group = _numbered(others, own.size)
+    group = numbered(others, own.size)
     pairs = np.unique(group * count + own)
     values_of_group = np.bincount(pairs // max(count, 1), minlength=group.max(initial=-1) + 1)
     is_compared = values_of_group[group] == count
@@ -123,13 +123,3 @@ def _effect(axis: str, codes: Mapping[str, NDArray[np.int64]], results: Outcomes
     codes_compared = own[is_compared]
     medians = [float(np.median(values[codes_compared == code])) for code in range(count)]
     return Effect(axis, min(medians), max(medians), results.unit)
-
-
-def _numbered(columns: Sequence[NDArray[np.int64]], size: int) -> NDArray[np.int64]:
-    """Return a number for each combination of codes."""
-    number = np.zeros(size, np.int64)
-    for codes in columns:
-        wide = number * (codes.max(initial=0) + 1) + codes
-        # numbers without gaps stay small, however many columns there are
-        number = np.unique(wide, return_inverse=True)[1]
-    return number

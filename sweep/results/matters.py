@@ -145,13 +145,16 @@ class Matters:
         main = answer.measure.main
         index = answer.final.of[main]
         half = answer.final.of[f"{main}_conf"]
+        # indices of Morris are changes of the result, others are shares of its variance
+        has_unit = answer.measure.relative and results.unit != "1"
+        unit = f" {results.unit}" if has_unit else ""
         bars = []
         for i in np.argsort(-index):
-            words = f"{index[i]:.3g} ± {half[i]:.2g}"
+            words = f"{index[i]:.3g} ± {half[i]:.2g}{unit}"
             low, high = float(index[i] - half[i]), float(index[i] + half[i])
             bars.append(Bar(answer.names[i], low, high, float(index[i]), words))
         strong = [bar for bar in bars if bar.name != DUMMY][:MAX_EFFECTS_NAMED]
-        listed = ", ".join(f"{bar.name} {bar.middle:.2g}" for bar in strong)
+        listed = ", ".join(f"{bar.name} {bar.middle:.2g}{unit}" for bar in strong)
         sentence = f"{main} of {results.target_in_words}: {listed}."
         return cls(main, answer.measure.columns[main], bars, sentence, [*remarks, *answer.notes])
 

@@ -16,7 +16,7 @@ from ..common.states import State
 from ..store import layout
 from ..store.cases import cases
 from ..store.store import Store
-from .columns import adds_up, coded, runs_of
+from .columns import adds_up, coded, numbered, runs_of
 from .notes import Notes
 from .selection import BOUNDS_OF_RINGS, Selection, rings_in_words
 
@@ -139,14 +139,6 @@ def _combinations(codes: Sequence[NDArray[np.int64]], size: int) -> Iterable[tup
     return zip(*(code.tolist() for code in codes), strict=True)
 
 
-def _group_numbers(columns: Sequence[NDArray[Any]], size: int) -> NDArray[np.int64]:
-    """Return a number for each combination of labels, counted in the order of occurrence."""
-    numbers: dict[tuple[int, ...], int] = {}
-    combinations = _combinations([coded(column)[1] for column in columns], size)
-    group_numbers = [numbers.setdefault(labels, len(numbers)) for labels in combinations]
-    return np.array(group_numbers, dtype=np.int64)
-
-
 def outcomes(
     store: Store,
     target: str,
@@ -204,8 +196,8 @@ def outcomes(
     summed = ""
     if rings is not None and is_summed:
         axes.remove(rings)
-        disk = _group_numbers([labels[axis] for axis in axes], runs.size)
-        ring = _group_numbers([labels[rings]], runs.size)
+        disk = numbered([labels[axis] for axis in axes], runs.size)
+        ring = numbered([labels[rings]], runs.size)
         summed = rings_in_words(int(ring.max()) + 1, store.description.ring_count)
         first_case = np.unique(disk, return_index=True)[1]
         value, state = _disks(value, state, disk, ring)

@@ -1,6 +1,5 @@
 """The noun for what a figure, table, sum or file is about: runs of a store, or its whole disks."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,7 +10,7 @@ from ..spec.axes import RING
 from ..spec.expressions import Expression
 from ..store.cases import cases
 from ..store.store import Store
-from .columns import Columns, coded
+from .columns import Columns, numbered
 
 #: Names under which stores have the bounds of a ring.
 BOUNDS_OF_RINGS = tuple(key.rpartition(".")[2] for key in RING)
@@ -103,7 +102,8 @@ class Selection:
             return self.only(self.runs[self.columns["in_product"][self.runs]])
         axes = list(self.store.axes)
         run_of_case, labels = cases(self.store, axes)
-        disks = _numbers([labels[axis] for axis in axes if axis != ring_axis], run_of_case.size)
+        others = [labels[axis] for axis in axes if axis != ring_axis]
+        disks = numbered(others, run_of_case.size)
         chosen_disks = np.unique(disks[np.isin(run_of_case, self.runs)])
         return self.only(np.unique(run_of_case[np.isin(disks, chosen_disks)]))
 
@@ -136,15 +136,6 @@ def rings_in_words(summed: int, whole: int) -> str:
     ('the whole disk', '4 of 32 rings')
     """
     return "the whole disk" if summed == whole else f"{summed} of {whole} rings"
-
-
-def _numbers(columns: Sequence[NDArray[np.generic]], size: int) -> NDArray[np.int64]:
-    """Return a number for each combination of labels, equal where all labels are."""
-    numbers = np.zeros(size, dtype=np.int64)
-    for column in columns:
-        labels, codes = coded(column)
-        numbers = np.unique(numbers * len(labels) + codes, return_inverse=True)[1]
-    return numbers
 
 
 def drawn_at_random(runs: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -167,6 +167,10 @@ def test_one_selection_is_seen_everywhere_and_nothing_rescales(
     button(page, "keep").click()
     settled(page)
     expect(page.get_by_label("only runs where")).to_have_value(re.compile("3000 <= T0 <= 3000"))
+    assert page.evaluate("document.querySelector('.foot .plot')._fullLayout.xaxis.range") == before
+    button(page, "fit").click()
+    settled(page)
+    assert page.evaluate("document.querySelector('.foot .plot')._fullLayout.xaxis.range") != before
     button(page, "restore all").click()
     settled(page)
     expect(page.get_by_label("only runs where")).to_have_value("")

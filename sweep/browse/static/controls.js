@@ -8,7 +8,7 @@ import {VALUE} from "page/map_input"
 import {choose, view} from "page/view"
 
 /** Fill the row of controls for the view that is open. */
-export function drawControls(study, place, state) {
+export function drawControls(study, place, state, fit) {
   const {cases, map, chosen, group} = state
   const named = list => list.map(each => [each.name, headOf(each.name), each.meaning])
   const parts = []
@@ -118,6 +118,10 @@ export function drawControls(study, place, state) {
       button("clear", () => choose({brush: {}, group: ""}), {title: "select nothing (Escape)"}),
     )
   }
+  if (view.where && isMap)
+    selection.append(
+      button("fit", () => fit(), {title: "let axes and colours span what the filter leaves"}),
+    )
   if (view.where && view.tab != "trust")
     selection.append(button("restore all", () => choose({where: ""}), {title: "remove the filter"}))
   parts.push(selection, element("span", {class: "copies"}, ...copies()))

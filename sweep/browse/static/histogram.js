@@ -1,7 +1,9 @@
 // The distribution of the result over the cases, with its quantiles.
 
 import {Figure, plain, theme} from "page/figure"
+import {range} from "page/grids"
 import {counted, logTicks, number, quantile} from "page/numbers"
+import {held} from "page/spans"
 import {choose, view} from "page/view"
 
 const MAX_BINS = 60
@@ -29,8 +31,10 @@ export class Histogram {
       inside.push(!chosen || chosen[i])
     }
     const sorted = Float64Array.from(values).sort()
-    const low = places.reduce((a, b) => Math.min(a, b), Infinity)
-    const high = places.reduce((a, b) => Math.max(a, b), -Infinity)
+    const ends = range(places)
+    const [low, high] = places.length
+      ? held(`distribution of ${cases.answer.head}, ${isLog}`, ...ends)
+      : ends
     const bins = Math.min(MAX_BINS, Math.max(8, Math.ceil(2 * Math.sqrt(places.length))))
     const width = (high - low) / bins || 1
     const all = new Array(bins).fill(0)

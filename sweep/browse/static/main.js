@@ -12,6 +12,7 @@ import {VALUE} from "page/map_input"
 import {quantile} from "page/numbers"
 import {Parallel} from "page/parallel"
 import {Runs} from "page/runs"
+import {release} from "page/spans"
 import {adopt, begin, choose, onChange, view} from "page/view"
 
 const TABS = {overview: "Overview", runs: "Runs", parallel: "Parallel", trust: "Trust"}
@@ -193,7 +194,7 @@ async function draw() {
   const own = ++turn
   drawViews()
   if (view.tab == "trust") {
-    drawControls(study, place.controls, state)
+    drawControls(study, place.controls, state, fitToShown)
     const {html} = await ask("trust")
     if (own == turn) parts.trust.innerHTML = html // the server's templates escape every text
     return
@@ -217,7 +218,7 @@ async function draw() {
   state.group = groupOf()
   state.chosen = cases.chosen(state.group?.cases)
   chooseFirst(cases)
-  drawControls(study, place.controls, state)
+  drawControls(study, place.controls, state, fitToShown)
   fit()
   const isLog = view.scale == "auto" ? cases.answer.is_log : view.scale == "log"
   const jobs = []
@@ -266,6 +267,12 @@ async function redraw() {
   const own = turn + 1
   await draw().catch(error => own == turn && tell(error))
   if (own == turn) document.body.dataset.busy = ""
+}
+
+/** Let axes and colours span what is shown. */
+function fitToShown() {
+  release()
+  redraw()
 }
 
 /** Draw the details alone, and mark the chosen runs on the map. */

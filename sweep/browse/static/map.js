@@ -7,6 +7,7 @@ import {Figure, inkOn, lineColour, plain, theme, viridis} from "page/figure"
 import {binnedGrid, codedGrid, range, ticks} from "page/grids"
 import {MapInput, VALUE} from "page/map_input"
 import {counted, drawn, logTicks, number, quantile} from "page/numbers"
+import {held} from "page/spans"
 import {view} from "page/view"
 
 const MAX_POINTS = 3000
@@ -196,6 +197,7 @@ export class Map2d {
       if (shade < low) low = shade
       if (shade > high) high = shade
     }
+    ;[low, high] = held(`colours of ${cases.answer.head}, ${this.isLog}`, low, high)
     if (low > high) [low, high] = [0, 1]
     if (low == high) [low, high] = [low - 0.5, high + 0.5]
     const bar = {
@@ -456,6 +458,7 @@ export class Map2d {
       if (place < low) low = place
       if (place > high) high = place
     }
+    ;[low, high] = held(`axis of ${head}, ${isLog}`, low, high)
     if (low > high) [low, high] = [0, 1]
     const margin = 0.04 * (high - low) || 0.5
     const axis = {range: [low - margin, high + margin], ...(isLog ? logTicks(low, high) : {})}
