@@ -44,6 +44,8 @@ def _is_of_rings(query: Query) -> bool:
 
 def _cases(moment: Moment, query: Query) -> dict[str, Any]:
     name = query.get("name", overview.TARGET)
+    if name not in moment.results:
+        raise StoreError(f"{name!r} is no result; there are {', '.join(moment.results)}")
     return figures.cases(moment, name, _where(query), single_rings=_is_of_rings(query))
 
 

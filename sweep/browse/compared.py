@@ -51,6 +51,8 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
     """
     if name not in b.results:
         raise StoreError(f"{b.store} has no {name}")
+    if (a.store.ring_axis is None) != (b.store.ring_axis is None):
+        raise StoreError("only one of the studies has rings: their cases are not the same")
     table_a = CaseTable.of(a.selection(where), name, single_rings=single_rings)
     table_b = CaseTable.of(b.selection(where), name, single_rings=single_rings)
     if table_a.rings != table_b.rings:
@@ -59,6 +61,10 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
             f" {table_b.rings or 'no rings'} in the second: choose single rings"
         )
     shared = [key for key in table_a.parameters if key in table_b.parameters]
+    is_alike = np.ones(table_a.run.size, np.bool_)
+    for key in a.parameters:
+        if key in table_a.parameters and key not in shared:
+            is_alike &= _agrees(table_a.parameters[key], a, b, key)
     place_of = {key: i for i, key in enumerate(_keys(table_b, shared))}
     if len(place_of) < table_b.run.size:
         others = ", ".join(key for key in b.parameters if key not in shared)
@@ -67,6 +73,7 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
             f" {others or 'what is no parameter'}; narrow it by a condition"
         )
     place = np.array([place_of.get(key, -1) for key in _keys(table_a, shared)])
+    place[~is_alike] = -1
     if (place < 0).all():
         raise StoreError("no case is in both studies: their parameters have no values in common")
     is_in_both = place >= 0
@@ -86,6 +93,25 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
         "run_b": packed(run_b),
         "remarks": [f"{int(is_in_both.sum())} of {is_in_both.size} cases are in both studies"],
     }
+
+
+def _agrees(values: NDArray[Any], a: Moment, b: Moment, key: str) -> NDArray[np.bool_]:
+    """Return where a parameter of the first study has the value that the second has throughout.
+
+    Raises
+    ------
+    StoreError
+        The second study has no such value.
+    """
+    dotted = str(a.store.attributes(key).get("config_key", ""))
+    found: Any = b.recorded.config(0).model_dump()
+    for part in dotted.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    if not dotted or found is None:
+        raise StoreError(
+            f"the second study does not say which {key} it has; narrow the first by a condition"
+        )
+    return np.array([text == _texts(np.array([found]))[0] for text in _texts(values)])
 
 
 def _keys(table: CaseTable, names: list[str]) -> list[tuple[str, ...]]:

@@ -13,7 +13,7 @@ from ..common.errors import StoreError
 from ..common.json_values import for_json
 from ..common.text import counted, text
 from ..results.case_table import CaseTable, so_far
-from ..results.columns import coded
+from ..results.columns import coded, ended_early
 from ..results.curves import PROBABILITIES, Curve, quantiles_of_curves
 from ..results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
 from ..results.matters import Matters
@@ -101,12 +101,21 @@ def matters(moment: Moment, name: str, where: str, *, single_rings: bool) -> dic
         "meaning": meaning,
         "is_log": ranking.kind == "effect" and is_logarithmic(ends),
         "sentence": text(ranking.sentence),
-        "remarks": list(ranking.remarks),
+        "remarks": [*ranking.remarks, *_early(moment, where)],
         "bars": [
             {"name": text(bar.name), "low": low, "high": high, "middle": middle, "words": bar.words}
             for bar, (low, high, middle) in zip(ranking.bars, for_json(ends), strict=True)
         ],
     }
+
+
+def _early(moment: Moment, where: str) -> list[str]:
+    """Return a line on runs that stopped early, if there are any."""
+    runs = moment.selection(where).runs
+    count = int(ended_early(moment.columns["stop_reason"][runs]).sum())
+    if not count:
+        return []
+    return [f"{count} of {counted(runs.size, 'run')} stopped early: their totals are of less time"]
 
 
 def curves(
@@ -182,8 +191,11 @@ def _head(moment: Moment, name: str, quantity: Quantity, rings: str) -> str:
     """Return what a series is called: of the disk, or of the ring where it is largest."""
     if not rings:
         return text(quantity.head)
-    of = rings if moment.has_sums(name) else f"the largest of {rings}"
-    return text(quantity.head.replace(quantity.words, f"{quantity.words} of {of}", 1))
+    if moment.has_sums(name):
+        words = f"{quantity.words} of {rings}"
+    else:
+        words = f"largest {quantity.words} in any ring of {rings}"
+    return text(quantity.head.replace(quantity.words, words, 1))
 
 
 def _rows(moment: Moment, run: int, among: Set[int], *, single_rings: bool) -> list[int]:

@@ -55,6 +55,7 @@ MAX_TITLE_CHARACTERS = 90
 MAX_WORDS_CHARACTERS = 80
 MAX_QUESTION_CHARACTERS = 300
 MAX_KEY_CHARACTERS = 80
+MAX_RUNS_NAMED = 5
 
 
 def study(moment: Moment) -> dict[str, Any]:
@@ -163,7 +164,8 @@ def _series(moment: Moment, name: str) -> dict[str, Any]:
 
 def _columns(moment: Moment) -> list[str]:
     """Return the columns of the table of runs."""
-    names = [*moment.parameters, *RESULTS_IN_TABLES]
+    # what has to be seen without scrolling comes first
+    names = ["status", TARGET, *moment.parameters, *RESULTS_IN_TABLES]
     if layout.NOTES in moment.columns:
         names.append(layout.NOTES)
     if moment.count(layout.FAILED):
@@ -284,13 +286,20 @@ def _failure_badges(moment: Moment) -> list[dict[str, Any]]:
         return []
     lines = [
         {
-            "words": f"{counted(reason.runs.size, 'run')}: {cut(text(reason.error), 300)}",
+            "words": f"{_named(reason.runs)}: {cut(text(reason.error), 300)}",
             "runs": reason.runs,
             "key": f"failed {cut(text(reason.error), MAX_KEY_CHARACTERS)}",
         }
         for reason in groups
     ]
     return [{"words": f"{moment.count(layout.FAILED)} failed", "kind": "bad", "lines": lines}]
+
+
+def _named(runs: NDArray[np.int64]) -> str:
+    """Return the number of runs, with the first of them."""
+    first = ", ".join(map(str, runs[:MAX_RUNS_NAMED].tolist()))
+    more = ", …" if runs.size > MAX_RUNS_NAMED else ""
+    return f"{counted(runs.size, 'run')} ({first}{more})"
 
 
 def _note_badges(moment: Moment) -> list[dict[str, Any]]:

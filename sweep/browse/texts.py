@@ -44,6 +44,7 @@ def about(moment: Moment, runs: Sequence[int]) -> Markup:
             for run, colour in zip(runs, colours, strict=False)
         ],
         ends=[_end(moment, run) for run in runs],
+        disks=[line for run in runs for line in _disk(moment, run)],
         parameters=_parameters(moment, runs),
         shared=shared,
         results=_results(moment, runs),
@@ -69,6 +70,24 @@ def _end(moment: Moment, run: int) -> tuple[int, Markup]:
     quantity = moment.quantity("t_end", np.array([t_end]))
     end = f"ended after {number(float(quantity.convert(t_end)))} {quantity.unit}: {words}"
     return run, escaped(end, MAX_ERROR_CHARACTERS)
+
+
+def _disk(moment: Moment, run: int) -> list[str]:
+    """Return which ring a run is, and the masses of its disk; nothing where there are no rings."""
+    rows = moment.rings_of_disk(run)
+    if len(rows) < 2:
+        return []
+    place = f"run {run} is ring {rows.index(run) + 1} of {len(rows)}, runs {rows[0]} to {rows[-1]}"
+    if not all(rows[i] + 1 == rows[i + 1] for i in range(len(rows) - 1)):
+        place = f"run {run} is ring {rows.index(run) + 1} of {len(rows)}"
+    if (moment.status[rows] != layout.DONE).any():
+        return [f"{place}; not all of them are done"]
+    totals = []
+    for name in RESULTS:
+        if name in moment.columns and moment.has_sums(name):
+            total = float(moment.columns[name][rows].sum())
+            totals.append(f"{name} {number(total)} {moment.store.unit(name)}")
+    return [f"{place}; of the whole disk: {', '.join(totals)}"]
 
 
 def _results(moment: Moment, runs: Sequence[int]) -> list[list[Markup]]:
@@ -103,11 +122,11 @@ def _parameters(moment: Moment, runs: Sequence[int]) -> list[list[Markup]]:
 
 def _configuration(
     moment: Moment, runs: Sequence[int]
-) -> tuple[list[list[Markup]], list[tuple[int, str, str]]]:
+) -> tuple[list[list[Markup]], list[tuple[int, str, str, str]]]:
     """Return the rows of the rest of the configuration, and how each run is repeated.
 
-    The latter is a number of a run, a remark, and a command. Where the record cannot be read, there
-    are no rows, and the only remark says why.
+    The latter is a number of a run, a remark, a command, and the same in Python. Where the record
+    cannot be read, there are no rows, and the only remark says why.
     """
     names = moment.store.parameters
     swept = {str(moment.store.attributes(name).get("config_key")) for name in names}
@@ -115,13 +134,19 @@ def _configuration(
         config = _flat(moment.recorded.config(runs[0]).model_dump())
         repetitions = [moment.recorded.repetition(run) for run in runs]
     except MarsDiskError as error:
-        return [], [(runs[0], str(error), "")]
+        return [], [(runs[0], str(error), "", "")]
     rows = [[escaped(key), escaped(value)] for key, value in config if key not in swept]
     commands = [
-        (run, repetition.words, text(repetition.command))
+        (run, repetition.words, text(repetition.command), _python(moment, run))
         for run, repetition in zip(runs, repetitions, strict=True)
     ]
     return rows, commands
+
+
+def _python(moment: Moment, run: int) -> str:
+    """Return what repeats a run in Python."""
+    store = f"sweep.Store.open({str(moment.store)!r})"
+    return f"import marsdisk, sweep; result = marsdisk.run_zero_d({store}.config({run}))"
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -128,8 +128,9 @@ export class Cases {
       own.is_number && own.numbers
         ? own.numbers[this.codes(name)[i]]
         : this.answer.numbers[name]?.[i]
-    const words = value == null ? this.words(name, i) : number(value, 4)
-    return `${name} = ${words}${unitOf(name)}`
+    if (value != null) return `${name} = ${number(value, 4)}${unitOf(name)}`
+    const words = this.words(name, i)
+    return words == "null" ? `${name} = none` : `${name} = ${words}${unitOf(name)}`
   }
 
   /** Whether each value of one parameter goes with a single one of another. */

@@ -7,6 +7,8 @@ import {fixedControls} from "page/map"
 import {VALUE} from "page/map_input"
 import {choose, view} from "page/view"
 
+const COPIED_MILLISECONDS = 2000
+
 /** Fill the row of controls for the view that is open. */
 export function drawControls(study, place, state, fit) {
   const {cases, map, chosen, group} = state
@@ -176,6 +178,9 @@ async function copy(words, kind) {
   try {
     await navigator.clipboard.writeText(words)
     say(`${kind} copied`)
+    const copied = element("b", {}, `${kind} copied`)
+    document.querySelector(".copies")?.prepend(copied)
+    setTimeout(() => copied.remove(), COPIED_MILLISECONDS)
     showProblem("")
   } catch {
     // without the right to the clipboard, people copy it themselves

@@ -8,6 +8,7 @@ import {logTicks, number} from "page/numbers"
 import {range} from "page/grids"
 import {choose, view} from "page/view"
 
+const MAX_WORDS = 60
 const PARTS = {curves: "Curves", sizes: "Sizes", numbers: "Numbers"}
 
 /** The right side of the page. */
@@ -86,7 +87,8 @@ export class Details {
       name => new Set(indices.filter(i => i >= 0).map(i => cases.words(name, i))).size > 1,
     )
     const shown = (differing.length ? differing : names).slice(0, 4)
-    const words = i => (i < 0 ? "" : `: ${shown.map(name => cases.phrase(name, i)).join(", ")}`)
+    const all = i => (i < 0 ? "" : `: ${shown.map(name => cases.phrase(name, i)).join(", ")}`)
+    const words = i => (all(i).length > MAX_WORDS ? `${all(i).slice(0, MAX_WORDS)}…` : all(i))
     const noun = cases.answer.rings ? "disk of run" : "run"
     const lines = runs.map((run, k) => ({
       run,

@@ -358,7 +358,7 @@ function showHead(answer) {
   for (const each of place.head.querySelectorAll("button[data-group]")) {
     each.addEventListener("click", () => {
       each.closest("details").open = false
-      choose({group: each.dataset.group, tab: view.tab == "trust" ? "runs" : view.tab})
+      choose({group: each.dataset.group, tab: "runs"})
     })
   }
 }

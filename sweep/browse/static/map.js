@@ -283,7 +283,7 @@ export class Map2d {
       ...axes,
     })
     for (const [state, places] of Object.entries(marked))
-      traces.push(this.marks(state, places, axes, suffix, Math.max(nx, ny)))
+      traces.push(this.marks(Number(state), places, axes, Math.max(nx, ny), isWritten))
     if (written.x.length) {
       const {x, y, text, colours} = written
       traces.push({
@@ -322,22 +322,25 @@ export class Map2d {
     }
   }
 
-  marks(state, places, axes, suffix, most) {
-    const {mark: symbol, word} = this.markOf.get(Number(state))
+  marks(state, places, axes, most, isWritten) {
+    const {mark: symbol, word} = this.markOf.get(state)
+    const isEarly = state == EARLY
+    // where a cell has its number, the mark stands above it
+    const above = isWritten && isEarly ? 0.3 : 0
     return {
       type: "scatter",
       mode: "markers",
       name: word,
-      legendgroup: state,
+      legendgroup: String(state),
       meta: "cell",
       x: places.map(([i]) => i),
-      y: places.map(([, j]) => j),
+      y: places.map(([, j]) => j + above),
       hoverinfo: "skip",
       marker: {
-        symbol,
+        symbol: isEarly ? symbol.replace("-open", "") : symbol,
         size: most > 60 ? 3 : most > 20 ? 6 : 11,
-        color: state == 4 ? "#ffffff" : "#555555",
-        line: {width: 1.5, color: state == 4 ? "#ffffff" : "#555555"},
+        color: isEarly ? "#ffffff" : "#555555",
+        line: {width: 1.5, color: isEarly ? "#1c2733" : "#555555"},
       },
       ...axes,
     }

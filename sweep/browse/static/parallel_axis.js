@@ -5,6 +5,7 @@ import {range} from "page/grids"
 import {logTicks, number} from "page/numbers"
 
 const ZERO_GAP = 0.1
+const NULL_GAP = 0.1
 const MAX_LABELS = 8
 
 /** Where values of a parameter or of the result stand: from 0 at the bottom to 1 at the top. */
@@ -22,6 +23,9 @@ export class Axis {
     this.head = own ? own.head : cases.answer.head
     this.isEven = Boolean(own && !own.is_number)
     this.isLog = !this.isEven && (own ? own.is_log : isLogOfResult)
+    this.hasNull = Boolean(this.codes) && this.values.some(Number.isNaN)
+    // null has a place of its own above all numbers
+    this.top = this.hasNull ? 1 - NULL_GAP : 1
     this._span(this.values)
     this.marks = this._marks(own)
   }
@@ -41,12 +45,13 @@ export class Axis {
   }
 
   _height(place) {
-    return this.gap + ((1 - this.gap) * (place - this.low)) / (this.high - this.low)
+    return this.gap + ((this.top - this.gap) * (place - this.low)) / (this.high - this.low)
   }
 
   /** Return where a case stands. */
   height(i) {
-    return this.at(this.values[this.codes ? this.codes[i] : i])
+    const value = this.values[this.codes ? this.codes[i] : i]
+    return this.hasNull && Number.isNaN(value) ? 1 : this.at(value)
   }
 
   /** Return where a value stands; NaN where it has no place. */
@@ -57,19 +62,21 @@ export class Axis {
   /** Return the value that stands somewhere. */
   back(height) {
     if (this.hasZero && height < this.gap / 2) return 0
-    const place = this.low + ((height - this.gap) / (1 - this.gap)) * (this.high - this.low)
+    const share = (height - this.gap) / (this.top - this.gap)
+    const place = this.low + share * (this.high - this.low)
     return this.isLog ? 10 ** place : place
   }
 
   _marks(own) {
     if (own?.labels && own.labels.length <= MAX_LABELS)
-      return placesOf(own)
-        .map((place, code) => [this.at(place), own.labels[code]])
-        .filter(([height]) => Number.isFinite(height))
+      return placesOf(own).map((place, code) =>
+        Number.isNaN(place) ? [1, "none"] : [this.at(place), own.labels[code]],
+      )
     const marks = this.isLog
       ? this._decades()
       : [0, 0.25, 0.5, 0.75, 1].map(height => [height, number(this.back(height))])
     if (this.hasZero) marks.push([0, "0"])
+    if (this.hasNull) marks.push([1, "none"])
     return marks
   }
 

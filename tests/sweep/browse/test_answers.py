@@ -307,18 +307,26 @@ def test_a_saved_page_holds_what_its_scripts_ask_for(disks: Path) -> None:
 
 
 def test_ratios_are_of_the_same_cases_or_of_none(tmp_path: Path, disks: Path) -> None:
-    others = {"dynamics.e0": [0.1, 0.2]}
-    for name, axes in (("more", {**T0_AND_TAU0, **others}), ("rings", {**T0_AND_TAU0, **RINGS})):
-        run_here(sweep_file(tmp_path, axes=axes), tmp_path / f"{name}.zarr")
-    a, more, rings = (moment_of(store) for store in (disks, *tmp_path.glob("*.zarr")))
-    if "e0" not in more.parameters:
-        more, rings = rings, more
-    single = {"name": "M_loss", "rings": "single"}
-    assert "sums are over" in answer(a, "ratio", {"name": "M_loss"}, more)["error"]
-    assert "it also varies e0" in answer(a, "ratio", single, more)["error"]
-    narrowed = answer(a, "ratio", {"name": "M_loss", "where": "ring < 2"}, rings)
+    def moment(name: str, **changes: Any) -> Moment:
+        run_here(sweep_file(tmp_path, **changes), tmp_path / f"{name}.zarr")
+        return moment_of(tmp_path / f"{name}.zarr")
+
+    a = moment_of(disks)
+    flat = moment("flat", axes=T0_AND_TAU0)
+    more = moment("more", axes={**T0_AND_TAU0, **RINGS, "dynamics.e0": [0.1, 0.2]})
+    same = moment("same", axes={**T0_AND_TAU0, **RINGS})
+    one = moment("one", axes={"temperature.T0": [3000.0, 4000.0], **RINGS})
+    asked_for = {"name": "M_loss"}
+    assert "only one of the studies has rings" in answer(a, "ratio", asked_for, flat)["error"]
+    assert "it also varies e0" in answer(a, "ratio", asked_for, more)["error"]
+    narrowed = answer(a, "ratio", {**asked_for, "where": "ring < 2"}, same)
     assert unpacked(narrowed["value"]) == pytest.approx(1.0, rel=1e-15)
     assert narrowed["name"] == "ratio of M_loss"
+    # what only the first varies has one value in the second, and is matched with that
+    tau0 = one.recorded.config(0).optical_depth.tau0_target
+    at_that = answer(a, "ratio", asked_for, one)
+    wanted = a.cases.parameters["tau0_target"] == tau0
+    assert np.isfinite(unpacked(at_that["value"])).sum() == wanted.sum() / 3
 
 
 def test_two_studies_are_compared_case_by_case(tmp_path: Path, disks: Path) -> None:
