@@ -67,7 +67,8 @@ def ratio(a: Moment, b: Moment, name: str, where: str, *, single_rings: bool) ->
             is_alike &= _agrees(table_a.parameters[key], a, b, key)
     place_of = {key: i for i, key in enumerate(_keys(table_b, shared))}
     if len(place_of) < table_b.run.size:
-        others = ", ".join(key for key in b.parameters if key not in shared)
+        own = [key for key in b.parameters if key in table_b.parameters]
+        others = ", ".join(key for key in own if key not in shared)
         raise StoreError(
             f"the second study has several cases for one of the first: it also varies"
             f" {others or 'what is no parameter'}; narrow it by a condition"
