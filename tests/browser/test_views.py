@@ -60,7 +60,7 @@ def test_the_table_is_filtered_sorted_and_saved(faulty: Path, open_page: Open) -
 def test_a_badge_shows_the_runs_that_it_is_about(faulty: Path, open_page: Open) -> None:
     page = open_page(faulty)
     page.locator("summary", has_text="2 failed").click()
-    expect(page.get_by_text("2 runs: RuntimeError: no such luck")).to_be_visible()
+    expect(page.get_by_text("2 runs (6, 7): RuntimeError: no such luck")).to_be_visible()
     page.locator(".badge.bad").get_by_role("button", name="show these runs").click()
     settled(page)
     turn_to(page, "Runs")
