@@ -17,8 +17,8 @@ from .study import Moment
 
 #: Runs that are shown in detail at once.
 MAX_RUNS_COMPARED = 7
-#: Runs whose curves are asked for at once.
-MAX_RUNS_OF_BAND = figures.MAX_CURVES_OF_BAND
+#: Curves of a band; of more, the page draws a random sample.
+MAX_RUNS_OF_BAND = 200
 Query = Mapping[str, str]
 
 

@@ -24,15 +24,13 @@ from ..results.quantity import (
     quantities_together,
     remark_on_units,
 )
-from ..results.selection import drawn_at_random, rings_in_words
+from ..results.selection import rings_in_words
 from ..store import layout
 from .html import shown
 from .overview import MAX_VALUES
 from .packed import packed
 from .study import Moment
 
-#: Curves of a band; of more, a random sample is read.
-MAX_CURVES_OF_BAND = 200
 #: Curves that quantiles are drawn of.
 MIN_CURVES_OF_BAND = 20
 
@@ -226,11 +224,8 @@ def band(
     all_runs: int,
 ) -> dict[str, Any]:
     """Return quantiles over the series of many runs or disks, drawn from ``all_runs``."""
-    chosen = drawn_at_random(np.array(runs, np.int64), MAX_CURVES_OF_BAND)
     among = set(moment.selection(where).whole_disks.runs.tolist())
-    rows_of_curves = [
-        _rows(moment, run, among, single_rings=single_rings) for run in chosen.tolist()
-    ]
+    rows_of_curves = [_rows(moment, run, among, single_rings=single_rings) for run in runs]
     done = [rows for rows in rows_of_curves if (moment.status[rows] == layout.DONE).all()]
     rings = _rings(moment, {len(rows) for rows in done})
     quantiles = {}

@@ -77,9 +77,9 @@ def _disk(moment: Moment, run: int) -> list[str]:
     rows = moment.rings_of_disk(run)
     if len(rows) < 2:
         return []
-    place = f"run {run} is ring {rows.index(run) + 1} of {len(rows)}, runs {rows[0]} to {rows[-1]}"
-    if not all(rows[i] + 1 == rows[i + 1] for i in range(len(rows) - 1)):
-        place = f"run {run} is ring {rows.index(run) + 1} of {len(rows)}"
+    place = f"run {run} is ring {rows.index(run) + 1} of {len(rows)}"
+    if rows == list(range(rows[0], rows[0] + len(rows))):
+        place += f", runs {rows[0]} to {rows[-1]}"
     if (moment.status[rows] != layout.DONE).any():
         return [f"{place}; not all of them are done"]
     totals = []

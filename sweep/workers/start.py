@@ -23,7 +23,7 @@ from .dashboard import (
     show_page,
 )
 from .environment import ENVIRONMENT
-from .forked import environment_now, start_method, start_server
+from .forked import environment_now, start_method
 from .handshake import check_agreement, probing
 from .main_module import leave_main_module_alone
 from .profiles import (
@@ -232,7 +232,6 @@ def local_processes(
     with ExitStack() as stack:
         # to the end, as a process that dies is replaced
         stack.enter_context(leave_main_module_alone())
-        start_server()
         method = {"distributed.worker.multiprocessing-method": start_method()}
         stack.enter_context(dask.config.set(method))
         try:

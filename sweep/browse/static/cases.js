@@ -111,9 +111,14 @@ export class Cases {
     return own.is_number ? this.numbers(name)[i] : this.words(name, i)
   }
 
-  /** Return numbers of the result in the unit of the store, which stays as it is. */
-  stored(numbers) {
-    return numbers.map(value => value * this.answer.factor)
+  /** Return the unit in which a column is shown, in units of its brush, which stay as they are. */
+  factorOf(name) {
+    return name == this.answer.name ? this.answer.factor : 1
+  }
+
+  /** Return what a brush has between two ends that are shown. */
+  stored(name, ends) {
+    return ends.map(value => value * this.factorOf(name))
   }
 
   /** Return the parts of a brush that are about these cases. */
@@ -158,9 +163,8 @@ export class Cases {
     if (!ranges.length && !group) return null
     const chosen = new Uint8Array(this.count).fill(1)
     for (const [name, [first, last]] of ranges) {
-      const isResult = name == this.answer.name
-      const values = isResult ? this.answer.value : this.numbers(name)
-      const factor = isResult ? this.answer.factor : 1
+      const values = name == this.answer.name ? this.answer.value : this.numbers(name)
+      const factor = this.factorOf(name)
       const [low, high] = [first / factor, last / factor]
       for (let i = 0; i < this.count; i++)
         if (!(values[i] >= low && values[i] <= high)) chosen[i] = 0

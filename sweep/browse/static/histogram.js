@@ -107,6 +107,6 @@ export class Histogram {
     const [low, high] = [Math.min(...span), Math.max(...span)]
     const {cases} = this
     const ends = this.isLog ? [10 ** low, 10 ** high] : [low, high]
-    choose({brush: {...view.brush, [cases.answer.name]: cases.stored(ends)}})
+    choose({brush: {...view.brush, [cases.answer.name]: cases.stored(cases.answer.name, ends)}})
   }
 }

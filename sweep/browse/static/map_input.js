@@ -96,8 +96,8 @@ export class MapInput {
       const own = name == VALUE ? map.cases.answer.name : name
       if (map.isPoints) {
         const isLog = own == map.cases.answer.name ? map.isLog : map.column(own).isLog
-        brush[own] = isLog ? [10 ** low, 10 ** high] : [low, high]
-        if (own == map.cases.answer.name) brush[own] = map.cases.stored(brush[own])
+        const ends = isLog ? [10 ** low, 10 ** high] : [low, high]
+        brush[own] = map.cases.stored(own, ends)
       } else {
         const ends = map.grids[Number(suffix || "1") - 1][`${way}Ends`]
         brush[own] = ends(Math.ceil(low - 0.5), Math.floor(high + 0.5))

@@ -213,7 +213,7 @@ export class Parallel {
   brushed(axis) {
     const brush = view.brush[axis.name]
     if (!brush) return null
-    const factor = axis.name == this.cases.answer.name ? this.cases.answer.factor : 1
+    const factor = this.cases.factorOf(axis.name)
     const [low, high] = brush.map(value => clamp(axis.at(value / factor), 0, 1))
     return [this.y(high) - 3, this.y(low) + 3]
   }
@@ -274,8 +274,7 @@ export class Parallel {
     if (!ends || ends[1] - ends[0] < MIN_BRUSH) delete brush[axis.name]
     else {
       const values = [ends[1], ends[0]].map(y => axis.back(this.heightAt(y)))
-      const isResult = axis.name == this.cases.answer.name
-      brush[axis.name] = isResult ? this.cases.stored(values) : values
+      brush[axis.name] = this.cases.stored(axis.name, values)
     }
     choose({brush})
     this.paint()
